@@ -160,7 +160,7 @@ class Dataset:
         return as_levels(self._store.at(torch.cat([places, self.incomplete[split]]) if self.incomplete else places))
 
     def evidence(self, labels: Any) -> UnitValues:
-        """Return the known values of rows, complete or not, in the given order; missing numbers are NaN, missing labels code -1.
+        """Return known values of rows, complete or not, in the given order; missing numbers are NaN, missing labels code -1.
 
         `scm.abduct(data.evidence(labels), particles=50)` infers what is missing.
 

@@ -16,11 +16,11 @@ GraphLike: TypeAlias = CausalGraph | EdgesLike
 
 
 def as_graph(graph: GraphLike) -> CausalGraph:
-    """The causal graph, of a `CausalGraph`, of text, or of whatever else `CausalGraph` reads edges from.
+    """The causal graph from a `CausalGraph`, from text, or from any other form of edges that `CausalGraph` reads.
 
     Args:
-        graph: A `CausalGraph`, which is returned as it is; text such as "a -> b; b <-> c"; a list of pairs (parent, child); a
-            dict parent -> children; or a networkx.DiGraph.
+        graph: A `CausalGraph`, which is returned unchanged; text such as "a -> b; b <-> c"; a list of pairs (parent,
+            child); a dict parent -> children; or a networkx.DiGraph.
 
     Raises:
         GraphError: It is none of these, or not a valid graph.

@@ -1,4 +1,4 @@
-"""Adjustment sets: which variables to hold equal so that an association is the causal effect.
+"""Adjustment sets: which variables to adjust for so that an association is the causal effect.
 
 For a treatment X and an outcome Y, let the *causal nodes* be all nodes on a directed path from X to Y, except X. A set
 Z is valid (generalised adjustment criterion) when
@@ -8,8 +8,8 @@ Z is valid (generalised adjustment criterion) when
    removed (the *back-door graph*).
 
 Then P(y | do(x)) = Σ_z P(y | x, z) P(z). The criterion is complete: no other set satisfies this formula in every
-model of the graph. Bidirected edges count as the hidden common causes that they represent. Where selection nodes decide which
-units are in the table, Z must block the paths together with them, among the rows that there are.
+model of the graph. Bidirected edges count as the hidden common causes that they represent. If selection nodes determine
+which units are in the table, Z must block the paths together with them, among the selected rows.
 
 References:
     Perković, Textor, Kalisch and Maathuis, Complete graphical characterization and construction of adjustment sets
@@ -74,7 +74,7 @@ def adjustment_sets(
     Args:
         graph: The causal graph.
         treatment: The variable that is intervened on.
-        outcome: The variable whose response is asked for.
+        outcome: The variable whose response is queried.
         observed: Variables that may be adjusted for; by default all but images.
         limit: Maximum number of sets; there can be exponentially many.
 
@@ -129,7 +129,7 @@ def efficient_adjustment_set(
 ) -> tuple[str, ...] | None:
     """The parents of the causal nodes that are not causal nodes themselves, if observed and valid; else None.
 
-    Without hidden variables this O-set gives the least asymptotic variance among all valid sets.
+    Without hidden variables, this O-set has the lowest asymptotic variance among all valid sets.
 
     Raises:
         UnknownNameError: A name is not a node.

@@ -1,4 +1,4 @@
-"""A graph as DOT, GML and GraphML store it: names and arrows with text attributes, and their meaning."""
+"""A graph as stored by DOT, GML and GraphML: names and arrows with text attributes, and their interpretation."""
 
 import json
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class AnnotatedGraph(NamedTuple):
 
 
 def annotate(graph: "CausalGraph") -> AnnotatedGraph:
-    """The graph with everything its variables declare, as text.
+    """Write the graph with all declarations of its variables as text attributes.
 
     >>> from causalgen.graph import CausalGraph
     >>> annotate(CausalGraph("a -> b; b <-> c", [Variable("a", unit="px"), Variable("b"), Variable("c")]))
@@ -50,10 +50,10 @@ def annotate(graph: "CausalGraph") -> AnnotatedGraph:
 
 
 def interpret(annotated: AnnotatedGraph) -> GraphParts:
-    """The parts of the graph that the attributes mean.
+    """Interpret the attributes as parts of a graph.
 
     Raises:
-        GraphError: An attribute has no such value, or an edge no direction.
+        GraphError: An attribute has an invalid value, or an edge has no direction.
     """
     check_count(len(annotated.edges), len(annotated.nodes))
     check_names(annotated.nodes)
@@ -98,9 +98,9 @@ def _describe(variable: Variable) -> Attributes:
 def _variable(name: str, attributes: Mapping[str, str]) -> Variable:
     if _says_yes(attributes.get("adjusted", "no")):
         raise GraphError(
-            f"Expected a graph without adjustment; got '{name}', which DAGitty marks as adjusted. What is adjusted for belongs "
-            f"to the question: remove the word from the graph, and ask with adjustment=['{name}'] in Python or in a study, "
-            "where the set is checked, or let a set be found."
+            f"Expected a graph without adjustment; got '{name}', which DAGitty marks as adjusted. An adjustment set "
+            f"belongs to the question: remove the word from the graph, and pass adjustment=['{name}'] in Python or in "
+            "a study, where the set is checked, or let a set be found."
         )
     fields: dict[str, Any] = {key: attributes[key] for key in ("kind", "unit") if key in attributes}
     fields |= {field: _listed(name, key, attributes[key]) for key, field in AS_JSON.items() if key in attributes}

@@ -47,8 +47,8 @@ def causation_bounds(joint: ArrayLike, under_control: ArrayLike, under_treated: 
 
     Returns:
         PN, PS and PNS, each with arrays of shape `(...)`. `monotone` is the value under monotonicity (no unit has
-        the outcome under a and not under b); it is not clipped: below 0 it contradicts monotonicity. PN and PS are NaN
-        where no unit is in their group.
+        the outcome under a and not under b); it is not clipped: a value below 0 contradicts monotonicity. PN and PS are
+        NaN if no unit is in their group.
 
     >>> bounds = causation_bounds([[0.4, 0.1], [0.2, 0.3]], under_control=0.2, under_treated=0.6)
     >>> [round(float(number), 3) for number in bounds["PNS"]]

@@ -32,7 +32,7 @@ def declare(variables: Iterable[Variable], mentioned: Iterable[str]) -> dict[str
 
 
 def refuse_loops(pairs: Iterable[Pair]) -> None:
-    """Raise for an edge, of either sort, from a variable to itself."""
+    """Raise for an edge of either kind from a variable to itself."""
     for a, b in pairs:
         if a == b:
             raise GraphError(f"Expected edges between two variables; got one from '{a}' to itself. Remove it.")

@@ -39,7 +39,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Derivation:
-    """The way from a probability under an intervention to a formula without any; prints as a chain of equations."""
+    """The derivation of an intervention-free formula from a probability under an intervention; prints as equations."""
 
     start: Probability
     steps: tuple[Step, ...] = ()
@@ -85,7 +85,7 @@ class Proof:
         self._steps: list[Step] = []
 
     def by_rules(self, *terms: Probability) -> None:
-        """Turn the first term into the last, each into the next by one rule of do-calculus; equal ones are skipped."""
+        """Turn the first term into the last, one rule of do-calculus per step; equal terms are skipped."""
         for before, after in pairwise(terms):
             if before != after:
                 self._take(Step(before, after, check=rule_between(self.graph, before, after)))
@@ -102,7 +102,7 @@ class Proof:
             self._steps.append(step)
 
     def done(self) -> Derivation:
-        """The derivation so far."""
+        """Return the derivation so far."""
         return Derivation(self.start, tuple(self._steps))
 
 

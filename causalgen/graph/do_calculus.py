@@ -53,11 +53,11 @@ class RuleCheck:
     Args:
         rule: 1, 2 or 3.
         before: The longer side: with the observation z (rule 1), or with do(z) (rules 2 and 3).
-        after: The other side, equal where the rule applies.
+        after: The other side, equal if the rule applies.
         separation: The separation that is required, such as "y ⊥ z | x, w".
         cut_into: The variables into which nothing points in the graph of the separation.
         cut_out_of: The variables out of which nothing points there.
-        open_path: A path that stays open, as an edge string; None where the rule applies.
+        open_path: A path that stays open, as an edge string; None if the rule applies.
     """
 
     rule: int
@@ -70,7 +70,7 @@ class RuleCheck:
 
     @property
     def holds(self) -> bool:
-        """Whether the graph has the separation that the rule asks for."""
+        """Whether the graph has the separation that the rule requires."""
         return self.open_path is None
 
     def __bool__(self) -> bool:

@@ -28,7 +28,7 @@ KEYWORDS = ("node", "edge", "graph", "digraph", "subgraph", "strict")
 
 
 def is_dot(text: str) -> bool:
-    """Whether a text begins as a graph in DOT does.
+    """Whether a text begins like a graph in DOT.
 
     >>> is_dot("dag { x -> y }"), is_dot("dag -> y")
     (True, False)
@@ -93,7 +93,7 @@ class _Reader:
         kind = self.expect(KIND, "'digraph {' or 'dag {'")
         if kind.lower() not in ("digraph", "dag"):
             raise GraphError(
-                f"Expected a directed graph, 'digraph' or 'dag'; got '{kind}', whose edges need not point."
+                f"Expected a directed graph, 'digraph' or 'dag'; got '{kind}', whose edges have no direction."
             )
         self.take(VALUE)
         self.expect(r"\{", "'{'")

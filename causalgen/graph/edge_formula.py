@@ -1,7 +1,7 @@
 r"""The edge g-formula: which path-specific effects a graph identifies, and how.
 
 Let the arrows out of the treatment carry one of two values, b on active paths and a on the others. With V* the
-ancestors of the outcome once the treatment is taken away, and its *districts* D (sets joined by bidirected edges),
+ancestors of the outcome after the treatment is removed, and its *districts* D (sets joined by bidirected edges),
 
 .. math:: P(y \text{ in the nested world}) = \sum_{V^* \setminus y} \prod_D P(D \mid \mathrm{do}(pa(D) \setminus D))
 
@@ -106,7 +106,7 @@ def factors(
 
 
 def _joined(graph: CausalGraph, treatment: str, found: list[Factor]) -> tuple[Factor, ...]:
-    """The factors, those of variables that the treatment does not affect as the one marginal that they multiply to."""
+    """The factors; those of variables that the treatment does not affect are merged into their joint marginal."""
     late = set(graph.descendants(treatment))
     if any(set(factor.nodes) & late and set(factor.nodes) - late for factor in found):
         return tuple(found)

@@ -16,7 +16,7 @@ __all__ = ["Estimand", "Method"]
 
 Method: TypeAlias = Literal["backdoor", "frontdoor", "general", "instrument", "no effect"]
 Asked: TypeAlias = Any
-"""One name, or a tuple of names where several were asked for."""
+"""One name, or a tuple of names if several were requested."""
 
 CHOICES = {
     "efficient": "the other parents of the variables on causal paths, the most efficient set when nothing is hidden",
@@ -31,16 +31,16 @@ class Estimand:
 
     Args:
         method: "backdoor", "frontdoor", "general" (the ID algorithm, or IDC with a condition), "no effect" (setting the
-            treatment changes nothing) or "instrument" (a ratio that is the effect in a linear model alone).
+            treatment changes nothing) or "instrument" (a ratio that is the effect only in a linear model).
         treatment: The variable that is intervened on, or a tuple of several in topological order.
-        outcome: The variable whose response is asked for, or a tuple of several in topological order.
-        adjustment: Variables adjusted for (back-door), or held equal (instrument); may be empty.
+        outcome: The variable whose response is queried, or a tuple of several in topological order.
+        adjustment: Variables adjusted for (back-door) or conditioned on (instrument); may be empty.
         mediators: Variables through which the effect passes (front-door).
         choice: Which of the valid adjustment sets this is: "efficient", "minimal", or "" for one given by hand.
         given: Variables observed together with the outcome, which the effect is conditional on.
         instrument: The instrument; empty for the other methods.
         expression: The formula as an object; for back-door, front-door and "no effect" it follows from the sets. None
-            for an instrument, which identifies a slope and no distribution.
+            for an instrument, which identifies a slope and not a distribution.
         stages: The stages of a general formula whose treatment is primal fixable; None for the others.
         derivation: How the formula follows from the graph; None for an estimand written by hand and an instrument.
 
@@ -68,7 +68,7 @@ class Estimand:
 
     @property
     def effect(self) -> Probability:
-        """The probability that was asked for."""
+        """The requested probability."""
         return Probability(as_names(self.outcome), self.given, as_names(self.treatment))
 
     @property
@@ -78,7 +78,7 @@ class Estimand:
 
     @property
     def beside(self) -> tuple[str, ...]:
-        """The variables that the formula uses next to treatment, outcome and adjustment set."""
+        """The variables that the formula uses besides treatment, outcome and adjustment set."""
         if self.method == "general" and self.expression is not None:
             asked = {*as_names(self.treatment), *as_names(self.outcome), *self.given}
             return tuple(name for name in self.expression.names if name not in asked)
@@ -129,7 +129,7 @@ class Estimand:
 
     @property
     def assumptions(self) -> list[str]:
-        """What must hold, beyond the data, for the formula to be the effect."""
+        """The assumptions under which the formula is the effect."""
         x, y = _quoted(self.treatment), _quoted(self.outcome)
         consistency = f"Consistency: what is observed at a value of {x} is what setting {x} to it would give."
         match self.method:

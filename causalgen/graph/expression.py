@@ -33,16 +33,16 @@ class Expression(ABC):
 
     @abstractmethod
     def value(self, leaf: "Leaf", sizes: Mapping[str, int]) -> np.ndarray:
-        """The values, with one axis for each name of `sizes`, in that order; of length 1 where nothing depends on it.
+        """The values, with one axis per name in `sizes`, in that order; axes have length 1 if nothing depends on them.
 
         Args:
-            leaf: Gives the values of a `Probability`, with such axes.
+            leaf: Returns the values of a `Probability`, with such axes.
             sizes: Name -> number of values.
         """
 
     @abstractmethod
     def replace(self, old: "Expression", new: "Expression") -> "Expression":
-        """The expression with `new` in every place of `old`."""
+        """Replace every occurrence of `old` by `new`."""
 
     @abstractmethod
     def _write(self, notation: Notation, scope: Scope) -> str: ...
@@ -67,7 +67,7 @@ class Expression(ABC):
     def evaluate(self, joint: np.ndarray, names: Sequence[str], *, axes: Sequence[str]) -> np.ndarray:
         """The exact values on a discrete joint distribution.
 
-        A conditional probability is NaN where its condition never happens; a factor of zero makes that zero again.
+        A conditional probability is NaN if its condition never occurs; a factor of zero turns that into zero.
 
         Args:
             joint: P(names), one axis for each of `names`.
@@ -96,7 +96,7 @@ class Expression(ABC):
 
 @dataclass(frozen=True, eq=False)
 class Probability(Expression):
-    """P(of | do(do), given). The order of names is the reader's: it does not count for equality.
+    """P(of | do(do), given). The order of names is for readers: it does not affect equality.
 
     >>> Probability(("y",), ("z",), do=("x",)).text
     'P(y | do(x), z)'
@@ -132,7 +132,7 @@ class Probability(Expression):
 
 @dataclass(frozen=True)
 class Product(Expression):
-    """The product of its factors; 1 without any."""
+    """The product of its factors; 1 if there are none."""
 
     factors: tuple[Expression, ...]
 

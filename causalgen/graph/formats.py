@@ -1,4 +1,4 @@
-"""Graphs as files and texts of other programs: DOT, GML, GraphML, YAML and JSON. No format runs or fetches anything."""
+"""Reads and writes graphs as DOT, GML, GraphML, YAML and JSON. No format runs or fetches anything."""
 
 import json
 from collections.abc import Callable

@@ -23,8 +23,8 @@ def front_door_set(
     (i) M intercepts every directed path from treatment to outcome; (ii) no back-door path from the treatment to M
     is open; (iii) the treatment blocks every back-door path from M to the outcome.
 
-    Conditions (ii) and (iii) exclude variables one after another, and an excluded one never returns, so what
-    remains is the greatest set that satisfies both; if that misses a directed path, every set does.
+    Conditions (ii) and (iii) exclude variables one after another, and an excluded one never returns, so the rest is the
+    largest set that satisfies both; if it misses a directed path, every set does.
 
     Raises:
         UnknownNameError: A name is not a node.

@@ -1,14 +1,14 @@
 """General identification: the ID algorithm, and IDC for conditional effects, written as a derivation.
 
-Write Q[C] for P(c | do(the parents of C outside C)): the distribution of C when all else is set. Within the ancestors of
-the outcome Y, let D be those that still reach Y once the treatment is cut out. Then
+Write Q[C] for P(c | do(the parents of C outside C)): the distribution of C when everything else is set. Among the
+ancestors of the outcome Y, let D be those that still reach Y after the treatment is removed. Then
 
     P(y | do(x)) = Σ_{D \\ Y} Π_i Q[D_i],
 
 where the D_i are the *districts* of D, its parts joined by bidirected edges. The data give Q[T] for each district T of the
-whole graph, and Q[D_i] follows from that of the district around it by alternating two steps: sum out all that is no ancestor of
-D_i (`A` below), and keep the district of D_i in what remains. Where neither step makes T smaller, T and D_i are a hedge and
-no formula exists.
+whole graph, and Q[D_i] follows from that of the district around it by alternating two steps: sum out everything except
+ancestors of D_i (`A` below), and keep the district of D_i in the rest. If neither step makes T smaller, T and D_i form
+a hedge and no formula exists.
 
 Each step is written as a rule of do-calculus or a law of probability; the formula is the last line of the derivation.
 
@@ -41,7 +41,7 @@ class Descent:
 
     Args:
         target: A district of D.
-        levels: Pairs (T, A): T a district of what remained before, A the ancestors of the target within T. The last A
+        levels: Pairs (T, A): T is a district of the previous rest, A the ancestors of the target within T. The last A
             is the target.
     """
 
@@ -55,7 +55,7 @@ class Plan:
 
     Args:
         graph: The subgraph of the outcome's ancestors.
-        outcome: The variables whose distribution is asked for: Y and the conditions that could not become actions.
+        outcome: The variables whose distribution is queried: Y and the conditions that could not become actions.
         treatment: The treatments that reach the outcome, and the observations exchanged for actions.
         exchanged: Those observations, in order of exchange.
         relevant: D: the variables that reach the outcome without passing through the treatment.
@@ -73,7 +73,7 @@ class Plan:
 def plan(
     graph: CausalGraph, treatment: Collection[str], outcome: Collection[str], given: Collection[str] = ()
 ) -> Plan | Hedge:
-    """The way to P(outcome | do(treatment), given) from the distribution of all nodes, or the hedge in the way.
+    """Plan the path from the joint distribution to P(outcome | do(treatment), given), or return the blocking hedge.
 
     >>> print(plan(CausalGraph("x -> y; x <-> y"), ["x"], ["y"]))
     F = {x, y} and F′ = {y} with root y
@@ -106,7 +106,7 @@ def _exchangeable(graph: CausalGraph, x: list[str], y: Collection[str], z: list[
 
 
 def descend(graph: CausalGraph, target: tuple[str, ...]) -> Descent | Hedge:
-    """How Q[target] follows from the distribution of all nodes, or the hedge in the way (Tian's algorithm)."""
+    """How Q[target] follows from the joint distribution, or the hedge that prevents it (Tian's algorithm)."""
     levels = []
     around = tuple(graph)
     while around != target:

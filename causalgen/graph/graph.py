@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 __all__ = ["CausalGraph"]
 
 MOST_SAID, MOST_DRAWN = 24, 40
-"""Number of nodes up to which `repr` lists a graph and a notebook draws it."""
+"""Maximum number of nodes for `repr` to list a graph and for a notebook to draw it."""
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
 class CausalGraph:
-    """A directed acyclic graph over variables, with bidirected edges where a hidden cause acts on two of them.
+    """A directed acyclic graph over variables, with a bidirected edge for each hidden common cause of two of them.
 
-    Nodes, parents, edges and every other listing come in one topological order, in which ties follow the order of
+    Nodes, parents, edges and all other lists are in one topological order, in which ties follow the order of
     declaration (of first mention, when no variables are declared).
 
     Args:
@@ -42,7 +42,8 @@ class CausalGraph:
             given, every name among the edges becomes a `Variable` without a kind.
         confounded: Further pairs of variables with a hidden common cause.
         selection: Further edges with selection nodes, such as "[site] -> scanner": the mechanism of `scanner` differs between
-            sites; or "pain -> [recruited]": `pain` decides which units are in the table. They may stand among the edges.
+            sites; or "pain -> [recruited]": `pain` decides which units are in the table. They may also be listed among
+            the edges.
 
     Raises:
         GraphError: The edges are malformed, form a cycle, join a variable to itself or name an undeclared
@@ -85,7 +86,7 @@ class CausalGraph:
         def ordered(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
             return tuple(sorted(set(pairs), key=lambda pair: (place[pair[0]], place[pair[1]])))
 
-        set_field = object.__setattr__  # frozen: the fields are set here and never again
+        set_field = object.__setattr__  # frozen: the fields are set only here
         set_field(self, "nodes", nodes)
         set_field(self, "edges", ordered(directed))
         set_field(self, "confounded", ordered((a, b) if place[a] < place[b] else (b, a) for a, b in bidirected))
@@ -176,7 +177,7 @@ class CausalGraph:
     # -- other graphs --------------------------------------------------------------------------------------------
 
     def do(self, nodes: str | Iterable[str]) -> "CausalGraph":
-        """The graph under an intervention: nothing points into the intervened nodes any more.
+        """The graph under an intervention: nothing points into the intervened nodes.
 
         >>> print(CausalGraph("hurry -> pen -> thickness; pen <-> thickness").do("pen"))
         hurry; pen -> thickness
@@ -187,7 +188,7 @@ class CausalGraph:
         return CausalGraph(edges, self._variables.values(), confounded, self.selection.cut(cut).statements())
 
     def project(self, keep: str | Iterable[str]) -> "CausalGraph":
-        """The latent projection on `keep`: the other nodes become hidden, and the dependences through them stay.
+        """The latent projection on `keep`: the other nodes become hidden, and dependences through them are kept.
 
         >>> print(CausalGraph("x -> image -> {score, label}").project(["x", "score", "label"]))
         x -> {score, label}; score <-> label
@@ -292,9 +293,10 @@ class CausalGraph:
 
         How files of other programs are read (DOT with the arrows and words of DAGitty and DoWhy):
 
-        - `<->`, or the attribute `dir=both`, is a bidirected edge; `dir=back` turns an edge round.
+        - `<->`, or the attribute `dir=both`, is a bidirected edge; `dir=back` reverses an edge.
         - A hidden node (`latent`, `unobserved`, `observed=no`, or DoWhy's label "Unobserved Confounders") is projected
-          out: a hidden common cause becomes a bidirected edge, a hidden variable between others an edge past it.
+          out: a hidden common cause becomes a bidirected edge, and a hidden intermediate variable becomes a direct
+              edge.
         - The attributes `kind`, `unit`, and, as JSON, `labels`, `support` and `image_shape` declare a variable. Other
           attributes, ports and the borders of subgraphs have no causal meaning and are left out.
         - A node `selected` by DAGitty is a selection node `[name]`: its parents decide which units are in the table. So is a

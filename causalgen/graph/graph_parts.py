@@ -1,4 +1,4 @@
-"""What a text or a dictionary holds of a graph, before the graph is built."""
+"""The parts of a graph in a text or a dictionary, before the graph is built."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple

@@ -20,8 +20,8 @@ class Hedge:
     Two models can then agree on everything observable and differ in the effect.
 
     Args:
-        larger: F; it holds a treatment, and all of it leads to the roots.
-        smaller: F′; it holds none.
+        larger: F, which contains a treatment; all of its members lead to the roots.
+        smaller: F′, which contains no treatment.
         roots: The members of F′ without children in it.
     """
 

@@ -40,21 +40,21 @@ def identify(
 ) -> Estimand:
     """Find a formula for P(outcome | do(treatment), given) in terms of the observed variables.
 
-    Tried in turn: no effect; back-door adjustment, for the efficient set where it is observed and valid, else for a
-    minimal set; front-door adjustment; the general ID algorithm (IDC with a condition). That is complete: where no
-    formula is found, none exists. With several outcomes or a condition, the general algorithm answers at once; its formula
-    may well be an adjustment. With several treatments, it writes the formula, and the adjustment set is named where one
-    set serves them all.
+    Tried in turn: no effect; back-door adjustment, for the efficient set if it is observed and valid, else for a
+    minimal set; front-door adjustment; the general ID algorithm (IDC with a condition). This is complete: if no formula
+    is found, none exists. With several outcomes or a condition, the general algorithm runs directly; its formula may be
+    an adjustment. With several treatments, it writes the formula, and names the adjustment set if one set is valid for
+    all of them.
 
     Args:
         graph: The causal graph.
         treatment: The variable that is intervened on, or several.
-        outcome: The variable whose response is asked for, or several (their joint distribution).
+        outcome: The variable whose response is queried, or several (their joint distribution).
         given: Variables to condition on: the effect among units in which they are observed to have some value. A
             variable that the treatment changes has its value after the intervention.
         observed: The measured variables; by default all but images. The others are treated as hidden. Treatment,
             outcome and `given` count as observed unless this list leaves them out.
-        assume: "linear" to fall back on an instrument where there is no formula without that assumption.
+        assume: "linear" to fall back on an instrument if there is no formula without that assumption.
 
     Raises:
         NotIdentifiableError: No formula exists; the message shows the hedge (also as the attribute `hedge`), and what
@@ -154,7 +154,7 @@ def _by_criterion(
 def _from_selected_rows(
     query: CausalQuery, treatment: str | tuple[str, ...], outcome: str | tuple[str, ...]
 ) -> Estimand:
-    """Adjustment that gives the effect in the whole population although selection nodes decide which units are in the table."""
+    """Adjustment that gives the effect in the whole population in spite of the selection of the table's units."""
     if not query.is_plain:
         raise NotIdentifiableError(
             "Expected one treatment and one outcome, and no condition, where selection nodes decide which units are in the "

@@ -1,4 +1,4 @@
-"""Instruments: variables that move the outcome through the treatment alone.
+"""Instruments: variables that affect the outcome through the treatment alone.
 
 A variable Z is an instrument for the total effect of X on Y given W when
 
@@ -35,7 +35,7 @@ class InstrumentCheck:
 
     Args:
         instrument: The variable that was checked.
-        given: The variables held equal.
+        given: The variables conditioned on.
         problems: One sentence for each reason why it is not an instrument.
     """
 
@@ -70,7 +70,7 @@ def check_instrument(
     held = graph.select(given)
     if graph.require(instrument) in (treatment, outcome, *held):
         raise GraphError(
-            f"Expected an instrument besides treatment, outcome and what is held equal; got '{instrument}'."
+            f"Expected an instrument other than treatment, outcome and conditioning variables; got '{instrument}'."
         )
     problems = []
     permitted = permitted_nodes(graph, treatment, outcome)
@@ -91,19 +91,19 @@ def check_instrument(
 def instruments(
     graph: GraphLike, treatment: str, outcome: str, *, observed: Iterable[str] | None = None
 ) -> tuple[Estimand, ...]:
-    """Every observed instrument with a set to hold equal: the empty set where it suffices.
+    """Every observed instrument with a conditioning set: the empty set if it suffices.
 
-    Otherwise the set is the separator nearest to the outcome: where any set of ancestors of instrument and outcome
-    makes the variable an instrument, this one does. If there is an instrument with any set at all, one is found.
+    Otherwise the set is the separator nearest to the outcome: if any set of ancestors of instrument and outcome makes
+    the variable an instrument, this one does. If there is an instrument with any set, one is found.
 
     Args:
         graph: The causal graph.
         treatment: The variable that is intervened on.
-        outcome: The variable whose response is asked for.
+        outcome: The variable whose response is queried.
         observed: The measured variables; by default all but images.
 
     Returns:
-        Estimands of the method "instrument", those with the fewest variables to hold equal first; empty if there is none.
+        Estimands of the method "instrument", those with the smallest conditioning set first; empty if there is none.
 
     Raises:
         UnknownNameError: A name is not a node.

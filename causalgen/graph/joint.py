@@ -58,7 +58,7 @@ def joint_adjustment_set(
     Args:
         graph: The causal graph.
         treatments: The variables that are intervened on, at least two.
-        outcome: The variable whose response is asked for.
+        outcome: The variable whose response is queried.
         observed: Variables that may be adjusted for; by default all but images.
 
     Returns:
@@ -79,7 +79,7 @@ def joint_adjustment_set(
 def chosen_joint_set(
     graph: CausalGraph, treatments: Iterable[str], outcome: str, *, observed: Iterable[str] | None = None
 ) -> tuple[tuple[str, ...], Literal["efficient", "minimal"]] | AdjustmentCheck:
-    """`joint_adjustment_set`, with which of the valid sets it is."""
+    """`joint_adjustment_set`, with the word for how the set was chosen."""
     causes = _treatments(graph, treatments, outcome)
     visible = graph.project({*causes, outcome, *observed_nodes(graph, observed)})
     causal = _causal_nodes(visible, causes, outcome)

@@ -1,4 +1,4 @@
-"""Bounds on graphs that come as text, so that a small file cannot ask for hours or gigabytes."""
+"""Bounds on graphs given as text, so that a small file cannot require hours or gigabytes."""
 
 from collections.abc import Collection, Iterable
 
@@ -27,13 +27,13 @@ def check_text(text: str, format: str) -> None:
     """
     if len(text) > MOST_CHARACTERS[format]:
         raise GraphError(
-            f"Expected at most {MOST_CHARACTERS[format]:,} characters of {format}; got {len(text):,}. Leave out all that is "
-            "no node or edge, or build the graph in Python."
+            f"Expected at most {MOST_CHARACTERS[format]:,} characters of {format}; got {len(text):,}. Leave out "
+            "everything except nodes and edges, or build the graph in Python."
         )
 
 
 def check_count(edges: int, nodes: int = 0) -> None:
-    """Refuse more edges or nodes than a graph in a text may have; called before groups are multiplied.
+    """Refuse more edges or nodes than a graph in a text may have; called before groups are expanded.
 
     Raises:
         GraphError: There are more.

@@ -1,7 +1,7 @@
 """Identification of nested counterfactuals: direct and indirect effects, effects on the treated, causes of effects.
 
 Throughout, X=b is compared with X=a. A nested counterfactual such as Y(b, M(a)) takes one variable's value from another
-world of the same unit; no experiment shows it, and a graph identifies it only as a model of independent noises.
+world of the same unit; no experiment shows it, and a graph identifies it only as a model with independent noises.
 
 References:
     Pearl, Direct and indirect effects (2001); Interpretation and identification of causal mediation (2014).
@@ -300,8 +300,8 @@ def _mediation_set(
 ) -> tuple[str, ...] | None:
     """A set W unaffected by X with (Y(b, m), M(a)) ⊥ X | W and Y(b, m) ⊥ M(a) | W; no member can be dropped.
 
-    Both are read off the graph without the arrows out of X; for the second those out of M are removed as well. What X
-    affects cannot be in W, so a variable that X affects and that confounds M and Y leaves a path open.
+    Both are checked in the graph without the arrows out of X; for the second, the arrows out of M are removed as well.
+    W must not contain descendants of X, so a variable that X affects and that confounds M and Y leaves a path open.
     """
     treatment, outcome = question.treatment, question.outcome
     dag = graph.canonical()
@@ -332,7 +332,7 @@ def _edge_terms(
 
 
 def _stages(graph: CausalGraph, question: NestedQuestion, terms: tuple[Factor, ...]) -> tuple[Stage, ...]:
-    """Descendants of the treatment, neighbours of one treatment value joined; nothing unless every factor is plain.
+    """Descendants of the treatment, with neighbours of one treatment value joined; empty unless every factor is plain.
 
     Neighbours are not joined for a controlled effect: a variable that is set may lie between them and depend on the first.
     """

@@ -20,7 +20,7 @@ ESTIMANDS: dict[EstimandName, str] = {
     "treated": "effect on the treated",
     "causation": "probabilities of causation",
 }
-"""The word of each estimand, and its name in a text."""
+"""The word for each estimand, and its full name."""
 COMPARED: dict[EstimandName, dict[str, tuple[str, str]]] = {
     "natural": {
         "total": ("bb", "aa"),
@@ -47,9 +47,9 @@ class NestedEstimand:
         name: A key of `ESTIMANDS`.
         method: "mediation formula", "edge g-formula", "g-formula", "back-door" or "bounds".
         treatment: The variable X whose values a and b are compared.
-        outcome: The variable Y whose response is asked for.
+        outcome: The variable Y whose response is queried.
         mediators: Variables that keep their value of another world, or that are set.
-        adjustment: Variables, not affected by the treatment, that are held equal in the comparison.
+        adjustment: Variables, not affected by the treatment, that are adjusted for.
         paths: The active paths of a path-specific effect.
         factors: The factors of the formula.
         stages: How to compute it by regression on regression, outcome last; empty if a factor is not a plain
@@ -85,14 +85,14 @@ class NestedEstimand:
 
     @property
     def text(self) -> str:
-        """What is compared, as text."""
+        """Describe what is compared."""
         found = definitions(self.name, self.treatment, self.outcome, self.mediators, self.paths)
         told = "; ".join(f"{name}, {words}" for name, words in found.items())
         return f"The {ESTIMANDS[self.name]} of '{self.treatment}' on '{self.outcome}', b against a: {told}."
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """What must hold, beyond the data, for the formula to be the answer."""
+        """The assumptions under which the formula is the answer."""
         x, y, m = self.treatment, self.outcome, join(self.mediators)
         if self.name == "causation":
             monotonicity = (

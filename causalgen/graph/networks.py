@@ -32,7 +32,7 @@ def read_gml(text: str) -> AnnotatedGraph:
 def read_graphml(text: str) -> AnnotatedGraph:
     """Names and arrows of a graph in GraphML; a node is named by its name (igraph) or label (yEd), else by its id.
 
-    A document type is refused: it can define entities that grow without bound or point elsewhere.
+    A document type is refused: it can define entities that expand without bound or refer to other files.
 
     Raises:
         GraphError: The text is malformed, has a document type, or its edges have no direction.

@@ -7,15 +7,15 @@ from typing import Any, TypeAlias
 __all__ = ["LATEX", "PLAIN", "Notation", "Scope", "join", "spell_estimate", "spell_number", "spell_value"]
 
 Scope: TypeAlias = Mapping[str, int]
-"""Name -> how many primes it carries at this place of a formula."""
+"""Name -> number of primes that it carries at this place of a formula."""
 
 LONG = 1e15
-"""Whole numbers below this are exact, and written with all their digits."""
+"""Whole numbers below this are exact, and are written with all their digits."""
 
 
 @dataclass(frozen=True)
 class Notation:
-    """The marks of one way to write formulas.
+    """The symbols of one notation for formulas.
 
     Args:
         spell: Writes the name of a variable.
@@ -76,13 +76,13 @@ LATEX = Notation(
 
 
 def join(names: Iterable[str]) -> str:
-    """Names as in a sentence: a, b and c."""
+    """Join names as in a sentence: a, b and c."""
     listed = list(names)
     return " and ".join(filter(None, [", ".join(listed[:-1]), *listed[-1:]]))
 
 
 def spell_number(number: float, digits: int = 4) -> str:
-    """A result as plain text: `digits` significant digits, or all digits before the point where these are more.
+    """Write a number as plain text with `digits` significant digits, and at least all digits before the point.
 
     >>> spell_number(18794.4), spell_number(-0.012345), spell_number(7.0), spell_number(1234.5, 3)
     ('18,794', '-0.01235', '7', '1,234')

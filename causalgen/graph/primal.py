@@ -1,13 +1,13 @@
-r"""Primal fixable treatments: none of whose children shares a hidden cause with it, directly or through others.
+r"""Primal fixable treatments, which share no hidden cause with their children, directly or through others.
 
-Let D be the *district* of the treatment X: the variables that bidirected edges join to it. If no child of X is in D, then
-with all non-descendants C of X before it and the others after it in topological order,
+Let D be the *district* of the treatment X: the variables connected to it by bidirected edges. If no child of X is in D,
+then with all non-descendants C of X before it and the others after it in topological order,
 
 .. math:: P(y \mid do(x)) = \sum_{v \setminus y} P(c) \prod_{m \notin D} P(m \mid past, x)
     \sum_{x'} P(x' \mid c) \prod_{l \in D} P(l \mid past, x').
 
-So each variable after X is a regression on its past: under the set value outside D, and under the value of the treatment that
-the unit had in D. The front door is the case with D = {X, Y}.
+So each variable after X enters by a regression on its past: outside D under the value that is set, in D under the value
+that the unit had. The front door is the case with D = {X, Y}.
 
 References:
     Tian and Pearl, A general identification condition for causal effects (2002): the criterion.

@@ -19,9 +19,9 @@ class CausalQuery:
     Args:
         graph: The causal graph, hidden variables included.
         treatment: The variables that are intervened on.
-        outcome: The variables whose response is asked for.
+        outcome: The variables whose response is queried.
         given: The variables that are conditioned on.
-        measured: The variables that the data hold.
+        measured: The variables in the data.
     """
 
     graph: CausalGraph
@@ -82,9 +82,9 @@ def _sets_to_measure(query: CausalQuery) -> Iterator[tuple[str, ...]]:
 
 
 def _decisive_edges(query: CausalQuery) -> Iterator[Pair]:
-    """The bidirected edges without any one of which the effect is identified.
+    """The bidirected edges each of whose removal identifies the effect.
 
-    Measuring the cause behind an edge has the same effect as removing it: given its value, the edge is gone.
+    Measuring the cause behind an edge is equivalent to removing the edge.
     """
     graph = query.graph
     for pair in graph.confounded:

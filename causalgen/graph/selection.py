@@ -1,4 +1,4 @@
-"""Where the units of a table come from: selection nodes, the squares of a causal graph.
+"""Selection nodes, drawn as squares in a causal graph, which describe where the units of a table come from.
 
 A name in square brackets is not a variable and has no column. The direction of its arrows gives its meaning:
 
@@ -45,7 +45,7 @@ class Selection:
 
     @property
     def conditions(self) -> tuple[Square, ...]:
-        """The same as nodes of a DAG; all that a table shows is conditional on them."""
+        """The same as nodes of a DAG; everything in a table is conditional on them."""
         return tuple(map(Square, self.sampling))
 
     @property
@@ -106,7 +106,7 @@ def read_selection(read: Edges, given: str | Iterable[str], nodes: Collection[st
     """The selection nodes among the edges of a graph, and those given separately.
 
     Raises:
-        GraphError: A selection node is a variable as well, stands alone or in a cycle, or its edge names no variable.
+        GraphError: A selection node is also a variable, is isolated or in a cycle, or its edge names no variable.
     """
     extra = read_edges(given) if given else Edges((), (), ())
     squares = tuple(dict.fromkeys([*read.squares, *extra.squares]))

@@ -24,22 +24,22 @@ WHY = {
     "treatment-dependent selection": "what '{treatment}' changes helps to decide which units are in the table: {path}",
     "unrepresentative sample": "who is in the table depends on causes of '{outcome}': {path}",
 }
-"""By kind of bias: what makes it."""
+"""Cause of each kind of bias."""
 
 
 @dataclass(frozen=True)
 class SelectionBias:
-    """The bias of an effect in a table of selected units; its truth value tells whether there is one.
+    """The bias of an effect in a table of selected units; it is true if there is a bias.
 
     Args:
         treatment: The variable that is intervened on.
-        outcome: The variable whose response is asked for.
+        outcome: The variable whose response is queried.
         sampling: The selection nodes that decide which units are in the table.
         kind: Key of `WHY`: "collider bias" (the selection opens a path between treatment and outcome), "outcome-dependent
             selection" (the outcome helps to decide who is in the table), "treatment-dependent selection" (so does a variable
             on a causal path), "unrepresentative sample" (so do causes of the outcome), "confounding" (adjustment fails without
-            any selection); or "" where the table alone gives the effect in the whole population.
-        open_path: The path that makes the bias, as an edge string.
+            any selection); or "" if the table alone gives the effect in the whole population.
+        open_path: The path that causes the bias, as an edge string.
         adjustment: A set that gives the effect averaged over the units in the table; None where none does.
         follows: Whether the treatment helps to decide which units are in the table.
         recovery: How the distribution of some covariates in the whole population recovers the effect there; None where none
@@ -99,9 +99,10 @@ def selection_bias(
     """Name the selection bias of an effect in a table of selected units, and find what recovers the effect.
 
     Args:
-        graph: The causal graph, in which an edge such as "pain -> [recruited]" tells what decides who is in the table.
+        graph: The causal graph, in which an edge such as "pain -> [recruited]" declares what determines who is in the
+            table.
         treatment: The variable that is intervened on.
-        outcome: The variable whose response is asked for.
+        outcome: The variable whose response is queried.
         observed: The variables in the table; by default all but images.
 
     Raises:
@@ -129,7 +130,7 @@ def selection_bias(
 
 
 def _kind(graph: CausalGraph, asked: Populations) -> tuple[str, str]:
-    """The kind of the bias, and the path that makes it."""
+    """The kind of the bias, and the path that causes it."""
     treatment, outcome = asked.treatment, asked.outcome
     whole = CausalGraph(graph.edges, graph.variables.values(), graph.confounded)
     usual = next(adjustment_sets(whole, treatment, outcome, observed=asked.observed, limit=1), None)

@@ -77,7 +77,7 @@ def ancestral_closure(dag: nx.DiGraph, nodes: Iterable[Node]) -> set[Node]:
 
 
 def open_path(dag: nx.DiGraph, x: Node, y: Node, given: Collection[Node] = ()) -> list[Node] | None:
-    """A shortest path between `x` and `y` that `given` leaves open, or None where it d-separates them.
+    """A shortest path between `x` and `y` that `given` leaves open, or None if it d-separates them.
 
     A breadth-first search over (node, came in along an arrow). A shortest open walk visits no node twice, since
     cutting out the detour would leave it open and shorter.
@@ -149,7 +149,7 @@ def minimal_separators(
     """Every minimal subset of `allowed` that with `given` d-separates `x` from `y`, lazily, beginning at the side of `x`.
 
     A minimal d-separator is a minimal vertex cut in the moral graph over the ancestors of x and y (Lauritzen). The
-    first cut hugs x; moving one of its nodes to the side of x gives the next ones (Kloks and Kratsch).
+    first cut is the one closest to x; moving one of its nodes to the side of x gives the next ones (Kloks and Kratsch).
 
     >>> dag = canonical_dag("xaby", [("x", "a"), ("a", "b"), ("b", "y")], [])
     >>> [sorted(separator) for separator in minimal_separators(dag, "x", "y", ["a", "b"])]
@@ -173,7 +173,7 @@ def minimal_separators(
 
 
 def _moral_graph_over(dag: nx.DiGraph, x: Node, y: Node, allowed: Iterable[Node], given: Collection[Node]) -> nx.Graph:
-    """The moral graph over the ancestors of x, y and `given`, which is removed, as others not allowed are marginalised out."""
+    """The moral graph over the ancestors of x, y and `given`, without `given` and with other nodes marginalised out."""
     moral = nx.moral_graph(dag.subgraph(ancestral_closure(dag, [x, y, *given])))
     moral.remove_nodes_from(given)
     for node in set(moral) - {x, y, *allowed}:
@@ -198,8 +198,8 @@ def implied_independencies(
 ) -> Iterator[Independence]:
     """One independence for each pair of `nodes` that some of the others d-separate, with a minimal such set.
 
-    `nodes` in topological order: the later of a pair comes first, separated near its own side. The rows of a table are those
-    that the nodes in `sampling` let through, so every independence holds given them.
+    `nodes` in topological order: the later of a pair comes first, separated near its own side. The nodes in `sampling`
+    select the rows of a table, so every independence holds given these nodes.
     """
     order = list(nodes)
     for y, x in combinations(order, 2):

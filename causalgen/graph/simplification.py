@@ -8,7 +8,7 @@ __all__ = ["simplify"]
 
 
 def simplify(expression: Expression) -> Expression:
-    """The expression with sums carried out where they run over a whole distribution, and fractions reduced.
+    """Carry out sums that run over a whole distribution, and reduce fractions.
 
     >>> p_z, p_y = Probability(("z",)), Probability(("y",), ("x",))
     >>> print(simplify(Sum(("z",), Product((p_z, p_y)))))

@@ -18,8 +18,8 @@ class TransportFormula:
 
     Args:
         treatment: The variable that is intervened on.
-        outcome: The variable whose response is asked for.
-        carriers: Covariates that carry the effect over, with their distribution in the target; empty where the effect is the
+        outcome: The variable whose response is queried.
+        carriers: Covariates that transport the effect, by their distribution in the target; empty if the effect is the
             same in both populations.
         adjustment: The carriers and the covariates to adjust for in the table.
         differing: Selection nodes that mark differences between the populations.
@@ -75,7 +75,7 @@ class TransportFormula:
 
     @property
     def assumptions(self) -> list[str]:
-        """What must hold, beyond the data, for the formula to be the effect in the target."""
+        """The assumptions under which the formula is the effect in the target."""
         squares = [f"[{name}]" for name in (*self.differing, *self.sampling)]
         among = f" among units with equal {join(self.carriers)}" if self.carriers else ""
         held = f" given {join(self.adjustment)}" if self.adjustment else ""

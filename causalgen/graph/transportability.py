@@ -1,19 +1,20 @@
-r"""Transport: carrying an effect from the population of a table to another one, or to the whole population.
+r"""Transport of an effect from the population of a table to another one, or to the whole population.
 
 A graph with selection nodes describes two populations at once. Let D be the nodes such as `[site]`, from which arrows lead to
-the mechanisms that differ between them, and C those such as `[recruited]`, which decide who is in the table. Covariates Z that
-the treatment X does not change carry the effect on Y over when
+the mechanisms that differ between them, and C those such as `[recruited]`, which decide who is in the table. Covariates
+Z that the treatment X does not change transport the effect on Y when
 
 1. in the back-door graph (without the first edge of every causal path), Z separates Y from D and C, and
-2. some further covariates W of the table make Z and W valid to adjust for among the rows that C let through.
+2. some further covariates W of the table make Z and W valid to adjust for among the rows that C selects.
 
 Then, with P in the table and P* in the target,
 
 .. math:: P^*(y \mid do(x)) = \sum_z P^*(z) \sum_w P(w \mid z)\, P(y \mid x, z, w).
 
-Condition 1 is S-admissibility for D. For C it asks for more than the graph under the intervention would: where X decides who
-is in the table, its causes are distributed differently there. Treatment, outcome and W are not needed in the target. A formula
-may exist where no such sets do, from experiments or from treatments observed in the target; it is not looked for here.
+Condition 1 is S-admissibility for D. For C it is stricter than the condition in the graph under the intervention: if X
+determines who is in the table, its causes are distributed differently there. Treatment, outcome and W are not needed in
+the target. A formula from experiments, or from treatments observed in the target, may exist without such sets; it is
+not searched here.
 
 References:
     Bareinboim and Pearl, A general algorithm for deciding transportability of experimental results (2013).
@@ -48,7 +49,7 @@ from .transport_formula import TransportFormula
 __all__ = ["Populations", "transport"]
 
 MOST_SETS = 100
-"""Maximum number of minimal sets that are tried; there can be exponentially many."""
+"""Maximum number of minimal sets to try; there can be exponentially many."""
 ORIGIN = Square("")
 """A common child of all selection nodes: what separates it from the outcome separates each of them."""
 
@@ -61,20 +62,20 @@ def transport(
     observed: Iterable[str] | None = None,
     in_target: Iterable[str] | None = None,
 ) -> TransportFormula:
-    """Find covariates that carry the effect from the population of the table to the target.
+    """Find covariates that transport the effect from the population of the table to the target.
 
-    The target is the other population where the graph marks differences ("[site] -> age"), and the whole population where
-    it only marks who is in the table ("pain -> [recruited]").
+    The target is the other population if the graph marks differences ("[site] -> age"), and the whole population if it
+    only marks who is in the table ("pain -> [recruited]").
 
     Args:
         graph: The causal graph, with selection nodes.
         treatment: The variable that is intervened on.
-        outcome: The variable whose response is asked for.
+        outcome: The variable whose response is queried.
         observed: The variables in the table; by default all but images.
         in_target: The variables that are known in the target; by default those of the table.
 
     Raises:
-        NotIdentifiableError: No covariates carry the effect over; the message shows the open path.
+        NotIdentifiableError: No covariates transport the effect; the message shows the open path.
         GraphError: The graph has no selection node, or treatment and outcome are the same.
         UnknownNameError: A name is not a node.
 
@@ -97,7 +98,7 @@ def transport(
 
 @dataclass(frozen=True)
 class Populations:
-    """The question which covariates carry an effect over; see `transport`."""
+    """The question of which covariates transport an effect; see `transport`."""
 
     graph: CausalGraph
     treatment: str
@@ -122,7 +123,7 @@ class Populations:
 
     @cached_property
     def _covariates(self) -> tuple[str, ...]:
-        """What may be in a set: observed, not on a causal path, not changed by the treatment."""
+        """Permitted members of a set: observed, not on a causal path, not changed by the treatment."""
         late = set(self.graph.descendants(self.treatment))
         permitted = set(permitted_nodes(self.graph, self.treatment, self.outcome)) - late
         return tuple(name for name in observed_nodes(self.graph, self.observed) if name in permitted)
@@ -148,7 +149,7 @@ class Populations:
         return chosen <= set(self._covariates) and bool(valid)
 
     def adjustment(self, carriers: tuple[str, ...] = ()) -> tuple[str, ...] | None:
-        """A valid set with these members: the efficient one where that is valid, else one from which nothing can go."""
+        """A valid set with these members: the efficient one if that is valid, else a minimal one."""
         efficient = efficient_adjustment_set(self.graph, self.treatment, self.outcome, observed=self.observed)
         if efficient is not None and self.is_valid({*carriers, *efficient}):
             return self.graph.select({*carriers, *efficient})

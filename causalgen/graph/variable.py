@@ -21,8 +21,8 @@ MOST_LABELS = 8
 class Variable:
     """One endogenous variable.
 
-    Values of a discrete variable are *codes*, positions in `labels`, inside tensors, and labels everywhere a
-    person reads or writes them.
+    Values of a discrete variable are *codes*, positions in `labels`, inside tensors, and labels wherever people read or
+    write them.
 
     Args:
         name: Name of the node; also the column name in a table.
@@ -30,7 +30,7 @@ class Variable:
         shape: Shape of one value: `()` for attributes, `(C, H, W)` for images, `(C, D, H, W)` for volumes, which are images
             of three dimensions.
         labels: Labels of a discrete variable, in code order (for ordinal: ascending).
-        support: Least and greatest allowed value of a continuous variable or of a pixel; an image has
+        support: Lowest and highest allowed value of a continuous variable or of a pixel; an image has
             (0, 255) by default.
         unit: Unit for axes and tables, such as "px" or "years".
 
@@ -161,7 +161,7 @@ class Variable:
 
     @property
     def _takes_truth(self) -> bool:
-        """Whether truth values are labels. Python counts True as 1, which of the labels 1 and 2 often means no."""
+        """Whether truth values are labels: Python counts True as 1, and 1 among the labels 1 and 2 often means no."""
         return set(self._code_book()) <= {0, 1}
 
     def encode(self, label: Any) -> int:

@@ -1,4 +1,4 @@
-"""Refuse volumes where only images of two dimensions are taken."""
+"""Refuses volumes where only two-dimensional images are supported."""
 
 from ..errors import DataError
 from .graph import CausalGraph
@@ -11,7 +11,7 @@ def require_flat_images(graph: CausalGraph, what: str) -> None:
 
     Args:
         graph: The graph.
-        what: What takes images alone, such as "an audit".
+        what: What supports only images, such as "an audit".
 
     Raises:
         DataError: The graph has a volume.

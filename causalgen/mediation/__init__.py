@@ -12,4 +12,4 @@ if TYPE_CHECKING:
 
 __all__ = ["NestedAnswer", "NestedEffect", "NestedQuestion", "estimate_nested", "simulate_nested"]
 
-load_on_use(__name__, {"simulate_nested": "simulate"})  # a table alone is answered without torch
+load_on_use(__name__, {"simulate_nested": "simulate"})  # a table alone needs no torch

@@ -20,11 +20,11 @@ class NestedEffect:
 
     Attributes:
         name: Such as "natural direct", or "PN".
-        value: The value in the outcome's unit; None where the data only bound it.
+        value: The value in the outcome's unit; None if the data only bound it.
         low: Lower end of the interval; without a value, of an interval that covers both bounds.
         high: Upper end.
         definition: The counterfactuals that are compared, or the meaning of the probability.
-        bounds: Least and greatest value over all couplings of the worlds; None for an effect, which has a value.
+        bounds: Lowest and highest value over all couplings of the worlds; None for an effect, which has a value.
         monotone: The value if the treatment never prevents the outcome; below 0 it contradicts that.
         monotone_interval: Interval of `monotone`; None from a model.
     """
@@ -39,7 +39,7 @@ class NestedEffect:
     monotone_interval: tuple[float, float] | None = None
 
     def covers(self, value: float) -> bool:
-        """Whether the interval holds `value`."""
+        """Whether the interval contains `value`."""
         return self.low <= value <= self.high
 
     def __str__(self) -> str:
@@ -68,13 +68,13 @@ class NestedAnswer:
         source: "table" or "model".
         effects: One entry for each effect; also by name: `answer["natural direct"]`.
         outcome_unit: Unit of every number.
-        estimand: How the graph identifies the effects from data; None where it does not, and only the model answers.
+        estimand: How the graph identifies the effects from data; None if it does not, and only the model answers.
         identification: The formula, or why there is none.
         rows_used: Rows of the table, or units of the model, that the numbers average over.
         rows_dropped: Rows left out because a used column is missing.
         level: Level of the intervals.
         seed: Seed of all random numbers.
-        note: How the numbers and their intervals arise.
+        note: How the numbers and their intervals were computed.
         warnings: What a reader must know before using the numbers.
         columns: The kind that each used column of a table was read as, as text.
         by_unit: Effects of each unit of a model (mean over particles), in the order of the factual table or of the draws.
@@ -111,7 +111,7 @@ class NestedAnswer:
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """What must hold, beyond the data, for the numbers to be the answer."""
+        """The assumptions under which the numbers are the answer."""
         return self.estimand.assumptions if self.estimand is not None else ()
 
     def to_frame(self) -> pd.DataFrame:
@@ -145,7 +145,7 @@ class NestedAnswer:
 
     @property
     def reading(self) -> str:
-        """The findings and what they rest on, as text."""
+        """The findings and their assumptions, as text."""
         found = "; ".join(map(str, self.effects))
         rests = f" It rests on: {' '.join(self.assumptions)}" if self.assumptions else ""
         return f"{self.title}: {found}. {self.identification} {self.note}{rests}"

@@ -1,7 +1,7 @@
 """Nested counterfactuals from a table, where the graph identifies them.
 
-A discrete treatment is answered by multiply robust scores, a continuous one (and a controlled direct effect) by flexible
-g-computation with a bootstrap. Probabilities of causation are bounded, since no data determine them.
+For a discrete treatment, multiply robust scores are used; for a continuous one (and for a controlled direct effect),
+flexible g-computation with a bootstrap. Probabilities of causation are bounded, since no data determine them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -52,7 +52,7 @@ FOLDS = 5
 DRAWS = 200
 BOUND_DRAWS = 1_000
 LEAST_ROWS_HELD = 10
-"""A warning where fewer rows of a compared value have the label that a mediator is set to."""
+"""With fewer rows of a compared value that have the label a mediator is set to, a warning is given."""
 ROBUST_NOTE = (
     "Multiply robust scores, regressions and treatment probabilities with splines and products, cross-fitted over "
     f"{FOLDS} folds. Influence-function interval."
@@ -95,7 +95,7 @@ def estimate_nested(
     effect = EffectQuestion(
         graph, table, question.treatment, question.outcome, question.contrast, cluster=cluster, variables=variables
     )
-    graph = with_variables(graph, effect.graph.variables.values())  # with its images, through which paths may lead
+    graph = with_variables(graph, effect.graph.variables.values())  # including its images, through which paths may lead
     settings = question.settings
     estimand = identify_nested(graph, question)
     if estimand.factors and not estimand.stages:
@@ -190,7 +190,7 @@ class _Asked:
             yield counts if clusters is None else counts[clusters]
 
     def interval(self, scores: Array, clusters: NDArray[np.int64] | None) -> tuple[float, float, float]:
-        """The mean of the scores with its interval; scores are added up within clusters before squaring."""
+        """The mean of the scores with its interval; scores are summed within clusters before squaring."""
         value, rows = float(scores.mean()), len(scores)
         sums = scores if clusters is None else np.bincount(clusters, weights=scores - value)
         error = float(sums.std(ddof=1)) * len(sums) ** 0.5 / rows
@@ -213,7 +213,7 @@ class _Asked:
 
 
 Found = tuple[list[NestedEffect], tuple[str, ...], str]
-"""The effects, warnings, and how the numbers arise."""
+"""The effects, warnings, and how the numbers were computed."""
 
 
 def _compared(asked: _Asked) -> Found:
@@ -331,11 +331,15 @@ def _unseen(asked: _Asked) -> tuple[str, ...]:
                 far.append(_outside(name, seen, held, where))
             elif (count := int((seen == held).sum())) < LEAST_ROWS_HELD:
                 far.append(f"{name} = {value} occurs in {count} rows{where}")
-    return tuple(f"Extrapolation: {text}, so the fitted model decides and not the data." for text in far if text)
+    return tuple(
+        f"Extrapolation: {text}, so the answer comes from the fitted model and not from the data."
+        for text in far
+        if text
+    )
 
 
 def _outside(name: str, seen: Array, value: float, where: str) -> str:
-    """The words for a value beyond those of a column; none where it lies among them."""
+    """Describe a value outside the range of a column; empty if it lies inside."""
     low, high = seen.min(), seen.max()
     return (
         ""
@@ -345,14 +349,14 @@ def _outside(name: str, seen: Array, value: float, where: str) -> str:
 
 
 def _rigid(asked: _Asked, mean: NestedMean) -> tuple[str, ...]:
-    """A warning for each assumption that few rows force: no bend of the treatment, or no product of columns."""
+    """A warning for each assumption made because of few rows: no curve in the treatment, or no products of columns."""
     x, remedy = asked.estimand.treatment, "Collect more rows, or adjust for fewer columns."
     few = f"{len(asked.encoded.data):,} rows are too few for"
     found = []
     if asked.encoded.kind == "continuous" and not mean.bends:
         found.append(
-            f"'{x}' acts along a straight line by assumption: {few} a bend. If its effect levels off, the numbers are wrong "
-            f"and the intervals do not show it. {remedy}"
+            f"'{x}' acts along a straight line by assumption: {few} a bend. If its effect levels off, the numbers are "
+            f"wrong and the intervals do not show this. {remedy}"
         )
     if asked.question.settings and not mean.interacts:
         found.append(
@@ -363,12 +367,12 @@ def _rigid(asked: _Asked, mean: NestedMean) -> tuple[str, ...]:
 
 
 def _not_monotone(asked: _Asked, effects: Iterable[NestedEffect]) -> tuple[str, ...]:
-    """A warning where the treatment lowers the outcome's probability, so that no point value is a probability."""
+    """A warning if the treatment lowers the outcome's probability, so that no point value is a probability."""
     if not any(effect.monotone is not None and effect.monotone < 0 for effect in effects):
         return ()
     a, b = asked.encoded.contrast
     return (
-        "The values under monotonicity are below 0 and no probabilities: on average "
+        "The values under monotonicity are below 0 and not probabilities: on average "
         f"{asked.estimand.treatment} = {b} lowers the probability of the outcome. Read the bounds only, or swap the values of "
         f"the contrast to ask how often {asked.estimand.treatment} = {a} causes it.",
     )

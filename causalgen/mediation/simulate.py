@@ -1,9 +1,9 @@
 """Nested counterfactuals answered by a model: the worlds of one unit share its noise.
 
-Y(b, M(a)) is computed as it reads: run the model under do(X=a), keep M; run it under do(X=b, M=those) on the same noise.
-Units are drawn from the model, or are the observed units of a factual table with abducted noise. A model answers every
-question, by the coupling of worlds that its mechanisms happen to have; the answer states whether the graph identifies it
-from data.
+Y(b, M(a)) is computed literally: run the model under do(X=a), keep M; run it under do(X=b, M=those values) on the same
+noise. Units are drawn from the model, or are the observed units of a factual table with abducted noise. A model answers
+every question, using the coupling of worlds that its mechanisms imply; the answer states whether the graph identifies
+it from data.
 """
 
 from collections.abc import Mapping

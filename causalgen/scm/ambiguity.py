@@ -1,8 +1,8 @@
-"""What survives every coupling: the same counterfactual in worlds that data and experiments cannot tell from the model's.
+"""What survives every coupling: counterfactuals in worlds that no data can distinguish from the model's.
 
 For each coupling of the noises of the factual and the counterfactual world (see `couplings`), the nodes that the intervention
-reaches are computed again from coupled noise. Units for which nothing changes keep their values, and the factual world is never
-touched.
+reaches are computed again from coupled noise. Units for which nothing changes keep their values, and the factual world
+is never changed.
 """
 
 import warnings
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["FEWEST_DRAWS", "OPERATIONS_A_MINUTE", "counted_counterfactual", "find_ambiguity", "time_text"]
 
 FEWEST_DRAWS, MOST_DRAWS, ENOUGH = 4, 40, 2_000
-"""Draws of each coupling by default: so many that there are about `ENOUGH` in all, within these limits."""
+"""Limits of the default number of draws per coupling, which is chosen for about `ENOUGH` draws in total."""
 OPERATIONS_A_MINUTE = 1.2e12
-"""Floating-point operations that one core does in a minute, roughly: 14 to 31 billion a second were measured."""
+"""Approximate floating-point operations of one core per minute: 14 to 31 billion per second were measured."""
 
 
 @torch.no_grad()
@@ -42,7 +42,7 @@ def counted_counterfactual(
 ) -> tuple[Counterfactual, int]:
     """The counterfactual under `do`, and its floating-point operations: a cost that is the same on every machine.
 
-    Matrix products and convolutions count, and nothing else does.
+    Only matrix products and convolutions are counted.
     """
     with FlopCounterMode(display=False) as counter:
         answer = posterior.counterfactual(do, seed=seed)
@@ -50,7 +50,7 @@ def counted_counterfactual(
 
 
 def time_text(operations: int) -> str:
-    """About how long so many floating-point operations take on one core, the same words on every machine.
+    """Describe how long this number of floating-point operations takes on one core, equally on every machine.
 
     >>> time_text(4_800_000_000_000)
     'about 4 minutes on one core'
@@ -166,7 +166,7 @@ def _factual(claim: ReadClaim, answer: Counterfactual, unchanged: Counterfactual
     if claim.is_label:  # a label counts as a claim where it stays, too
         return np.zeros((1, 1))
     if unchanged is not None and _compares_images(claim):
-        # Redrawn as the answer is: else an answer that only blurs the image would be far from "no change".
+        # Redrawn like the answer: otherwise an answer that only blurs the image would be far from "no change".
         return claim.quantity(_flat(unchanged, name), _flat(answer, name)).reshape(answer.particles or 1, -1)
     if claim.is_distance or answer.completed is not None:
         values = answer.factual[name] if answer.completed is None else answer.completed[name].flatten(0, 1)

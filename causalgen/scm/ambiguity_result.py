@@ -23,7 +23,7 @@ FEWEST_UNITS = 20
 """Fewer units do not support a claim about their average."""
 NORMAL = 1.96
 CLOSE = 0.995
-"""A greater rho is written with one more digit, so that it does not read as 1."""
+"""A greater rho is written with one more digit, so that it is not rounded to 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ class ClaimDraws:
         return np.array([(_nanmean(m), np.nanstd(m) / np.sqrt(n)) for m, n in zip(per_unit, counts, strict=True)])
 
     def average_slack(self) -> Numbers | None:
-        """How far inside the claim the mean over units is, for each coupling; None for what has no average to claim."""
+        """Slack of the claim about the mean over units, for each coupling; None for claims without an average."""
         if self.claim.is_label or self.claim.is_distance:
             return None
         means, factual = self.averages()[:, 0], float(_nanmean(self.factual.mean(0)))
@@ -94,7 +94,7 @@ class Ambiguity:
         claims: The quantities of each claim, by its name.
         level: Share of the units for which a claim has to hold.
         labels: Row label of each unit, `(B,)`, where there are some.
-        redrawn: Whether no change of an image is the factual one as the model redraws it.
+        redrawn: Whether "no change" of an image means the factual image as the model redraws it.
     """
 
     title: str
@@ -156,7 +156,7 @@ class Ambiguity:
         """How far the mean moves from the tightest coupling to the loosest, with its standard error.
 
         The mean of a quantity of one world is the same for every coupling if the abducted noise does not depend on the parents.
-        A shift shows that it does, or that it is not distributed as the noise of new units is.
+        A shift shows that it does, or that its distribution differs from the noise of new units.
         """
         first, last = (_nanmean(world) for world in (self[claim].worlds[0], self[claim].worlds[-1]))
         moved = (last - first)[np.isfinite(last - first)]
@@ -230,13 +230,13 @@ class Ambiguity:
 
     @property
     def least_rho(self) -> float:
-        """The loosest correlation that was tried."""
+        """The lowest correlation that was tried."""
         return min(map(rho_of, self.couplings))
 
     def _crossing(self, slack: Numbers) -> float:
         """Where the slack, one number per coupling, first reaches 0; `least_rho` if it never does.
 
-        Noises move by the angle arccos(rho), in which the slack is interpolated.
+        The slack is interpolated in the angle arccos(rho).
         """
         if not slack[0] >= 0:
             return float("nan")
@@ -301,10 +301,10 @@ def _nanmean(numbers: Numbers) -> Numbers:
 
 
 def _calibrated(world: Numbers) -> tuple[Numbers, Numbers]:
-    """Band of each unit `(B,)` that holds a further draw of the same coupling for a share `COVERED` of the units.
+    """Band of each unit `(B,)` that contains a further draw of the same coupling for a share `COVERED` of the units.
 
-    The least and the greatest of a few draws are too narrow: both ends move outwards by the distance that covers this share of
-    the draws when each is left out in turn, but not beyond what any unit reached.
+    The minimum and maximum of a few draws are too narrow: both ends are moved outwards by the distance that covers this
+    share of the draws when each is left out in turn, but not beyond what any unit reached.
     """
     count = len(world)
     known = world[:, np.isfinite(world).all(0)]

@@ -10,7 +10,7 @@ __all__ = ["ancestral_model", "attribute_model"]
 def attribute_model(scm: StructuralCausalModel) -> StructuralCausalModel:
     """The same model without its images, if nothing depends on them; queries about attributes run much faster on it.
 
-    A model in which an attribute has an image among its parents is returned as it is.
+    A model in which an attribute has an image parent is returned unchanged.
     """
     graph = scm.graph
     if any(graph.children(name) for name in graph.nodes if graph[name].is_image):

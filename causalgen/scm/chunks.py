@@ -1,4 +1,4 @@
-"""Large batches in pieces, so that image networks do not need memory for all units at once."""
+"""Splits large batches into pieces, so that image networks do not need memory for all units at once."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from torch import Tensor
 __all__ = ["in_chunks", "units_at_once"]
 
 CHUNK = 1024
-"""Units that pass through an image network at once."""
+"""Number of units that pass through an image network at once."""
 SMALL = 32 * 32
 """Pixels of an image for which that number applies."""
 
@@ -30,7 +30,7 @@ def in_chunks(function: Callable[..., Any], *arguments: Any, size: int) -> Any:
     Args:
         function: Takes and returns tensors, or mappings of tensors, whose first dimension is the unit.
         arguments: Tensors or mappings of tensors, all of one length.
-        size: Units of a piece.
+        size: Number of units per piece.
     """
     starts = range(0, _length(arguments), size)
     if len(starts) <= 1:  # small batches are not copied

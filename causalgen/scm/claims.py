@@ -1,9 +1,9 @@
 """Claims about counterfactuals: a quantity of each unit, and a statement about it.
 
-Without limits, a claim says that the model's answer is a better guess than no change: in another world that fits the data as
-well, the quantity differs from the model's answer by less than the factual quantity does; for an image, less than that of the
-factual image as the model redraws it. For a label the claim is the label itself, and for an image the quantity is the mean
-absolute difference from the model's image.
+Without limits, a claim says that the model's answer is a better guess than no change: in another world that fits the
+data equally well, the quantity differs from the model's answer by less than the factual quantity does; for an image,
+less than that of the factual image as the model redraws it. For a label the claim is the label itself, and for an image
+the quantity is the mean absolute difference from the model's image.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -70,7 +70,7 @@ class ReadClaim:
 
     @property
     def is_label(self) -> bool:
-        """Whether the quantity is 1 where the label is the model's, else 0."""
+        """Whether the quantity is 1 if the label is the model's, else 0."""
         return self.function is None and self.variable.is_discrete
 
     @property
@@ -107,7 +107,7 @@ class ReadClaim:
             ) from None
 
     def slack(self, found: Numbers, answer: Numbers, factual: Numbers) -> Numbers:
-        """How far inside the claim the quantity is; the claim holds where this is positive, and is not defined where NaN."""
+        """Slack of the claim; the claim holds if this is positive, and is undefined if it is NaN."""
         if not self.has_limits:
             reach = np.abs(factual - answer)
             return np.where(reach > 0, reach - np.abs(found - answer), np.nan)
@@ -117,7 +117,7 @@ class ReadClaim:
         return np.minimum(below, above)
 
     def words(self) -> str:
-        """The statement, as a predicate without its subject."""
+        """The statement as a predicate, without its subject."""
         if self.is_label:
             return "has the label of the model's answer"
         if not self.has_limits:

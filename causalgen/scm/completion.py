@@ -5,8 +5,8 @@ For a unit with known values x and missing values h, each particle is one draw o
 .. math:: h \sim p(h \mid x) \propto \prod_v p(v \mid pa(v))
 
 over the missing nodes that have known descendants and the known nodes that have missing parents. A missing node without
-known descendants follows from its parents and fresh noise. Missing nodes that no factor connects are drawn apart. Each
-group is drawn in the exact way that its mechanisms allow: linear-Gaussian in closed form, discrete by enumeration, and
+known descendants is drawn from its parents and fresh noise. Missing nodes that no factor connects are drawn separately.
+Each group is drawn exactly if its mechanisms allow: linear-Gaussian in closed form, discrete by enumeration, and
 everything else by adaptive importance sampling (see `importance`).
 """
 
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["Completed", "HiddenGroup", "complete", "groups", "hidden_groups"]
 
 FEW = 20
-"""An effective sample size below this is warned about."""
+"""An effective sample size below this causes a warning."""
 POOR_FIT = 4.0
-"""Mean squared standardised difference between a picture and what the model makes of it, from which on is warned."""
+"""Mean squared standardised difference between a picture and its reconstruction that causes a warning."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class HiddenGroup:
 
     Args:
         hidden: The missing nodes, in topological order.
-        witnesses: Known nodes with a parent among them.
+        witnesses: Known nodes with a parent among the missing nodes.
     """
 
     hidden: tuple[str, ...]
@@ -80,7 +80,7 @@ class Completed:
         return {name: tensor.unflatten(0, (self.particles, -1)) for name, tensor in self.values.items()}
 
     def typical(self, graph: CausalGraph) -> dict[str, Tensor]:
-        """One value a unit, `(B, ...)`: what was given; else the mean of the draws, or their most frequent label."""
+        """One value per unit, `(B, ...)`: the given value, else the mean of the draws, or their most frequent label."""
         return {
             name: draws.mode(dim=0).values
             if graph[name].is_discrete
@@ -101,7 +101,7 @@ class Completed:
                 merged[name] = {
                     key: torch.where(_wide(rows, named[key]), named[key], t) for key, t in noise[name].items()
                 }
-            elif rows.all():  # a mechanism without abduction has noise for units that it drew itself
+            elif rows.all():  # a mechanism without abduction has noise only for units that it drew itself
                 merged[name] = named
         return merged
 
@@ -115,7 +115,7 @@ def complete(
         scm: The model.
         evidence: What is known.
         particles: Number of draws k.
-        ignored: Known nodes that inform none of their parents, since their mechanisms are not fitted yet.
+        ignored: Known nodes that do not inform their parents, since their mechanisms are not fitted yet.
 
     Raises:
         NotObservableError: A known node with a missing parent has a mechanism without likelihood.
@@ -201,7 +201,7 @@ def _draw_behind(
     particles: int,
     numbers: Sequence[int],
 ) -> tuple[dict[str, Tensor], dict[str, Noise], Tensor]:
-    """As `_draw`, of an image that was seen damaged and of what it depends on: first the latter, then the image."""
+    """As `_draw`, for a damaged image and the nodes that it depends on: first these nodes, then the image."""
     model = damaged.model(scm)
     seen = {name: tensor for name, tensor in known.items() if name in model.graph}
     drawn, fresh, effective = _draw(model, seen, missing.intersection(model.graph.nodes), particles, numbers)
@@ -210,19 +210,19 @@ def _draw_behind(
     assert isinstance(mechanism, Degraded)
     photos = draw_photos(mechanism, known[damaged.seen], {p: world[p] for p in mechanism.parents}, particles)
     drawn[damaged.photo], fresh[damaged.photo] = photos.images, photos.noise
-    if not mechanism.last.noisy:  # it follows from the image up to what the model leaves unexplained
+    if not mechanism.last.noisy:  # it is determined by the image, up to the model's residual
         fresh[damaged.seen] = {}
     _check_explained(damaged, photos.misfit, numbers)
     return drawn, fresh, effective
 
 
 def _check_explained(damaged: DamagedImage, misfit: Tensor, numbers: Sequence[int]) -> None:
-    """Warn where the model cannot make an image that fits what was seen of it."""
+    """Warn if the model cannot generate an image that fits the observed picture."""
     odd = (misfit > POOR_FIT).nonzero()[:, 0].tolist()
     if odd:
         warn(
-            f"The model explains the pictures of {len(odd)} of {len(misfit)} units poorly: they differ from what it makes of "
-            f"them by up to {float(misfit.max().sqrt()):.1f} standard deviations, root mean square (unit "
+            f"The model explains the pictures of {len(odd)} of {len(misfit)} units poorly: they differ from its "
+            f"reconstructions by up to {float(misfit.max().sqrt()):.1f} standard deviations, root mean square (unit "
             f"{numbers[int(misfit.argmax())]}). Check that they show what the model has learned of '{damaged.photo}', and that "
             "the damage is described rightly.",
             EvidenceWarning,

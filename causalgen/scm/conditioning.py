@@ -1,4 +1,4 @@
-"""Units drawn given evidence: in the observational world as the completion of one unit, under `do` by importance weighting."""
+"""Draws units given evidence: observationally as completions of one unit, under `do` by importance weighting."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -32,9 +32,9 @@ def sample_given(
 
 
 def _completed(scm: "StructuralCausalModel", n: int, evidence: Mapping[str, Any]) -> tuple[dict[str, Tensor], float]:
-    """Draws of everything else of one unit of which the evidence is known."""
+    """Draws of all other values of one unit for which the evidence is known."""
     known = {name: scm.tensor(name, observed) for name, observed in evidence.items()}
-    for name, observed in known.items():  # the others are weighed where something is missing
+    for name, observed in known.items():  # weights are needed only if something is missing
         mechanism, parents = scm.mechanisms[name], scm.graph.parents(name)
         if isinstance(mechanism, Density) and all(parent in known for parent in parents):
             density = scm.log_likelihood(name, observed, {parent: known[parent] for parent in parents})

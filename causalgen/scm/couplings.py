@@ -1,18 +1,20 @@
-r"""Couplings of the noises of two worlds, all of which leave every observational and interventional distribution as it is.
+r"""Couplings of the noises of two worlds, all of which preserve every observational and interventional distribution.
 
-A counterfactual keeps the noise u of the factual world. Data and experiments show one world at a time, so that they do not
-tell this coupling from others with the same marginal distribution:
+A counterfactual keeps the noise u of the factual world. Data and experiments show one world at a time, so they cannot
+distinguish this coupling from others with the same marginal distribution:
 
 .. math:: u' = \rho\, u + \sqrt{1 - \rho^2}\; e, \qquad e \sim N(0, I), \qquad \text{or} \qquad
           u' = \rho\, u + \sqrt{1 - \rho^2}\; R u
 
-with R a random orthogonal map that takes every coordinate to another one (R u is orthogonal to u). The first gives each unit
-fresh noise, the second turns the noise of all units alike, so that the mechanism stays invertible. Noises that are not Gaussian
-are coupled as the normal scores of their distribution; of a noise that is always 0 in p(u), such as the defect of a diffusion
-model, the share :math:`\rho` is kept. :math:`\rho = 1` is the coupling that the model assumes.
+with R a random orthogonal map that takes every coordinate to another one (R u is orthogonal to u). The first gives each
+unit fresh noise; the second turns the noise of all units in the same way, so that the mechanism stays invertible.
+Non-Gaussian noises are coupled through the normal scores of their distribution; a noise that is always 0 in p(u), such
+as the defect of a diffusion model, is multiplied by :math:`\rho`. :math:`\rho = 1` is the coupling that the model
+assumes.
 
-Source: Pan and Bareinboim, Counterfactual image editing, 2024 (why data do not tell); Melnychuk, Frauen and Feuerriegel,
-Partial counterfactual identification of continuous outcomes with a curvature sensitivity model, 2023.
+Source: Pan and Bareinboim, Counterfactual image editing, 2024 (why data cannot distinguish couplings); Melnychuk,
+Frauen and Feuerriegel, Partial counterfactual identification of continuous outcomes with a curvature sensitivity model,
+2023.
 """
 
 import math
@@ -48,7 +50,7 @@ EDGE = 1e-12
 
 @dataclass(frozen=True)
 class Turn:
-    """A coupling that turns the noise of images, alike in all units, and leaves every other noise as it is.
+    """A coupling that turns the noise of images in the same way for all units, and leaves all other noises unchanged.
 
     Args:
         rho: Cosine of the angle, in [0, 1]: the correlation of each coordinate with itself.
@@ -61,7 +63,7 @@ class Turn:
 
 
 def read_couplings(couplings: Sequence[float | Turn]) -> list[float | Turn]:
-    """The couplings from the tightest to the loosest; 1 is added where it is missing.
+    """The couplings from the tightest to the loosest; 1 is added if it is missing.
 
     Raises:
         DataError: Not a sequence of correlations in [0, 1] and turns, or none looser than 1.
@@ -90,9 +92,9 @@ def rho_of(coupling: float | Turn) -> float:
 
 
 def draw_partners(prior: dict[str, Distribution], like: Noise) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
-    """For each part of a noise what it is coupled with: fresh normal scores `(B, ...)`, and a random turn.
+    """Draw what each part of a noise is coupled with: fresh normal scores `(B, ...)`, and a random turn.
 
-    A turn is a permutation of the coordinates of one unit without a cycle of odd length, and their signs.
+    A turn is a permutation of the coordinates of one unit without cycles of odd length, with signs.
     """
     return {
         name: (torch.randn_like(tensor), *_random_turn(tensor[0])) for name, tensor in like.items() if name in prior
@@ -128,7 +130,7 @@ def couple(
         if isinstance(coupling, Turn):
             flat = scores.flatten(1)
             other = (flat[:, partner] * signs).reshape(scores.shape)
-            # The coordinate that is left over where their number is odd keeps its value.
+            # If their number is odd, the remaining coordinate keeps its value.
             own = torch.where(signs == 0, 1.0, rho).reshape(scores.shape[1:]).to(scores)
             mixed = own * scores + math.sqrt(1 - rho**2) * other
         else:

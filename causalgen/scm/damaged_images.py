@@ -1,4 +1,4 @@
-"""Images that are missing while something that known mechanisms have made of them was observed."""
+"""Missing images of which pictures, made by known mechanisms, were observed."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class DamagedImage:
         return Degraded(scm.graph[self.seen], variables, photo=photo, steps=known)
 
     def model(self, scm: "StructuralCausalModel") -> "StructuralCausalModel":
-        """The model without the image, which is integrated out, and without what else follows from it.
+        """The model without the image, which is integrated out, and without its other descendants.
 
         Raises:
             NotObservableError: As `mechanism`.
@@ -70,7 +70,7 @@ def find_damaged(scm: "StructuralCausalModel", missing: Collection[str]) -> Dama
     """A missing image with an observed picture of it, if there is one.
 
     Raises:
-        NotObservableError: Something else is known that follows from the image.
+        NotObservableError: Another descendant of the image is known.
     """
     for photo in scm.graph.images:
         if photo not in missing or isinstance(scm.mechanisms[photo], KnownImage):

@@ -1,4 +1,4 @@
-"""Partial evidence: units of which some nodes, or some cells, are missing."""
+"""Partial evidence: units with some nodes, or some cells, missing."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,10 +19,11 @@ __all__ = ["Evidence", "known_cells", "read_evidence"]
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known about B units.
+    """The known values of B units.
 
     Args:
-        values: By node `(B, ...)`; where a value is missing, a placeholder. Nodes that play no part may be absent.
+        values: Values `(B, ...)` by node, with placeholders for missing values. Nodes that are not needed may be
+            absent.
         known: By node, bool `(B,)`: whether the unit's value is known.
     """
 
@@ -35,7 +36,7 @@ class Evidence:
         return len(next(iter(self.known.values())))
 
     def patterns(self) -> Iterator[tuple[Tensor, frozenset[str]]]:
-        """Units `(b,)` that miss the same nodes, with those nodes."""
+        """Units `(b,)` that lack the same nodes, with those nodes."""
         table = torch.stack(list(self.known.values()), dim=1)
         kinds, which = table.unique(dim=0, return_inverse=True)
         for number, kind in enumerate(kinds):
@@ -117,7 +118,7 @@ def _known_images(variable: Variable, value: Any) -> tuple[Any, Tensor]:
     try:
         images = torch.as_tensor(value)
     except (TypeError, ValueError, RuntimeError):
-        return value, torch.ones(1, dtype=torch.bool)  # `as_tensor` names what is wrong
+        return value, torch.ones(1, dtype=torch.bool)  # `as_tensor` reports what is wrong
     if images.dim() == len(variable.shape):
         images = images[None]
     if not images.is_floating_point() or images.dim() != len(variable.shape) + 1:

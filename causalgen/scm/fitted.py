@@ -1,4 +1,4 @@
-"""Check that a query runs fitted mechanisms only: an unfitted one would return noise."""
+"""Checks that a query runs only fitted mechanisms, since an unfitted one would return noise."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ def require_fitted(scm: "StructuralCausalModel", nodes: Iterable[str] | None = N
         nodes: Nodes whose mechanisms the query runs; None for all.
 
     Raises:
-        NotFittedError: A mechanism was not fitted to its end, and was not declared fitted.
+        NotFittedError: A mechanism was not fitted completely, and was not declared fitted.
     """
     mechanisms = scm.mechanisms
     missing = [name for name in (mechanisms if nodes is None else nodes) if not mechanisms[name].fitted]

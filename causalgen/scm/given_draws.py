@@ -1,4 +1,4 @@
-"""Abduction of complete units from given numbers, where an exact posterior would draw new ones."""
+"""Abduction of complete units from given random numbers, in place of new draws from an exact posterior."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What training with differential privacy guarantees of a model: a bound, its unit, and what it does not cover."""
+"""The guarantee of training with differential privacy: a bound, its unit, and what it does not cover."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ NOT_COVERED = (
     "settings, which count as public.",
     "Not covered: validation and test rows, and everything else that was computed from the data, such as tables, figures, "
     "losses, metrics and attribute readers. The guarantee is about the model alone.",
-    "Each further fit to the same rows spends another budget, also one that was only tried: the budgets add up.",
+    "Each further fit to the same rows, including discarded ones, spends another budget: the budgets add up.",
 )
 
 
@@ -24,7 +24,8 @@ class PrivateStage:
 
     Args:
         label: The stage: "attributes", or an image.
-        noise_multiplier: Standard deviation of the noise over the greatest change of all summed gradients by one unit.
+        noise_multiplier: Standard deviation of the noise, divided by the largest change of the summed gradients by one
+            unit.
         sample_rate: Probability with which a unit is drawn in a step.
         steps: Number of steps.
     """
@@ -44,8 +45,8 @@ class PrivacyGuarantee:
         delta: Probability with which it may fail.
         unit: What is protected, such as "one row" or "one patient": adding or removing it, with all its rows.
         units: Number of training units.
-        max_grad_norm: Greatest norm of a unit's gradient, for each mechanism.
-        accountant: What computed epsilon from the stages.
+        max_grad_norm: Norm at which a unit's gradient is clipped, for each mechanism.
+        accountant: Name of the accountant that computed epsilon from the stages.
         stages: The stages of training, which together spend epsilon.
     """
 
@@ -87,5 +88,7 @@ class PrivacyGuarantee:
         stages = tuple(PrivateStage(**stage) for stage in data["stages"])
         found = cls(**{**data, "stages": stages})
         if not (0 < found.epsilon < math.inf and 0 < found.delta < 1 and found.units >= 1):
-            raise ValueError(f"epsilon {found.epsilon}, delta {found.delta} and {found.units} units are no guarantee")
+            raise ValueError(
+                f"epsilon {found.epsilon}, delta {found.delta} and {found.units} units do not form a guarantee"
+            )
         return found

@@ -1,8 +1,9 @@
-r"""Missing values by importance sampling that adapts to each unit; by enumeration where all of them are discrete.
+r"""Missing values by importance sampling that adapts to each unit, or by enumeration if all of them are discrete.
 
-Discrete missing nodes are enumerated while their combinations are few; continuous ones are proposed on the scale of their
-noise, :math:`z \sim N(0, I)`, first from this prior and then from Gaussians with the moments that the weights give. All draws
-are weighted against the mixture of the rounds (adaptive multiple importance sampling: Cornuet, Marin, Mira and Robert, 2012),
+Discrete missing nodes are enumerated if they have few combinations; continuous ones are proposed on the scale of their
+noise, :math:`z \sim N(0, I)`, first from this prior and then from Gaussians with the moments that the weights give. All
+draws are weighted against the mixture of the rounds (adaptive multiple importance sampling: Cornuet, Marin, Mira and
+Robert, 2012),
 
 .. math:: w = p(z) \prod_v p(v \mid pa(v)) \Big/ \tfrac1R \sum_r q_r(z), \qquad q_1 = p,
 
@@ -32,15 +33,15 @@ __all__ = ["check_observable", "draw_weighted"]
 
 MOST_COMBINATIONS = 4096
 DRAWS, DRAWS_WITH_LATENTS = 512, 64
-"""Maximum number of draws of a round for a unit; fewer where a known node's likelihood runs an image network."""
+"""Maximum number of draws per round and unit; fewer if a known node's likelihood runs an image network."""
 DRAWS_PER_PARTICLE, LEAST_DRAWS = 2, 64
-"""Draws of a round for each particle that is asked for, and their least number."""
+"""Draws per round for each requested particle, and their minimum number."""
 ROUNDS = 6
 ENOUGH = 0.4
-"""Effective sample size, as a share of the draws of one round, from which no further round is drawn."""
+"""Effective sample size, as a share of the draws of one round, at which sampling stops."""
 MOST_AT_ONCE = 2**18
 LEAST_EFFECTIVE = 8
-"""Effective sample size, beyond one a dimension, from which the moments of a proposal are taken."""
+"""Effective sample size, in addition to one per dimension, that the moments of a proposal require."""
 HALVINGS = 30
 WIDER = 1.5
 """Factor on the covariance of the proposals, so that their tails are not too light."""
@@ -55,7 +56,7 @@ class _Draws:
         values: Values of the missing nodes, `(T, b, ...)`.
         logs: log of the product of the known factors and of the discrete priors, `(T, b)`.
         guides: Proposal of each round; None for the prior.
-        possible: By known node, whether any draw makes it possible, `(b,)`.
+        possible: By known node, whether it is possible under any draw, `(b,)`.
     """
 
     scales: Tensor
@@ -141,8 +142,8 @@ class _Plan:
         scm, group: The model and the missing nodes.
         coded: Discrete nodes that are enumerated.
         smooth: Continuous nodes that are proposed on the scale of their noise; the others are drawn from their prior.
-        codes: Combinations of the enumerated labels, one a draw, `(S, len(coded))`.
-        exact: Whether all is enumerated.
+        codes: Combinations of the enumerated labels, one per draw, `(S, len(coded))`.
+        exact: Whether all missing nodes are enumerated.
         seed: Seed of the estimates of likelihoods: all draws of all rounds share their noise, which then cancels.
     """
 
@@ -188,17 +189,17 @@ class _Plan:
 
     @property
     def latents(self) -> int:
-        """Draws of the latents behind an estimate of a likelihood: so many in all that enumeration costs as much as a round."""
+        """Draws of the latents per likelihood estimate, such that enumeration costs as much as a round."""
         return max(1, DRAWS_WITH_LATENTS // self.count) if self.exact else 1
 
     @property
     def precise(self) -> torch.dtype:
-        """Double precision for sums of log densities, where the device has it."""
+        """Double precision for sums of log densities, if the device supports it."""
         return torch.float32 if self.scm.like.device.type == "mps" else torch.float64
 
 
 def _adapted(plan: _Plan, known: Mapping[str, Tensor]) -> Iterator[tuple[Tensor, _Draws]]:
-    """Units `(b,)` with their draws: those that need fewer rounds come first."""
+    """Yield units `(b,)` with their draws; those that need fewer rounds come first."""
     draws = _round(plan, known, None)
     units = torch.arange(draws.logs.shape[1], device=draws.logs.device)
     while True:
@@ -216,7 +217,7 @@ def _adapted(plan: _Plan, known: Mapping[str, Tensor]) -> Iterator[tuple[Tensor,
 
 
 def _guide(scales: Tensor, logs: Tensor) -> MultivariateNormal:
-    """Gaussian with the weighted moments of the draws, wider."""
+    """A Gaussian with the weighted moments of the draws, widened."""
     weight = _tempered(logs, scales.shape[-1] + LEAST_EFFECTIVE)
     mean = (weight[..., None] * scales).sum(dim=0)
     apart = scales - mean
@@ -225,7 +226,7 @@ def _guide(scales: Tensor, logs: Tensor) -> MultivariateNormal:
 
 
 def _tempered(logs: Tensor, least: int) -> Tensor:
-    """Weights `(T, b)` raised to the greatest power of at most 1 that gives an effective sample size of `least`.
+    """Weights `(T, b)` raised to the largest power of at most 1 that gives an effective sample size of `least`.
 
     Moments of a few dominating draws have no spread, and the next round could not leave them.
     """
@@ -291,7 +292,7 @@ def _witness(plan: _Plan, name: str, known: Mapping[str, Tensor], parents: Mappi
 
 
 def _images_per_draw(scm: "StructuralCausalModel", group: "HiddenGroup") -> int:
-    """How many small images the largest one weighs that is drawn, or copied for every draw."""
+    """Size of the largest image that is drawn, or copied for every draw, as a number of small images."""
     copied = {
         *group.hidden,
         *(name for name in group.witnesses if isinstance(scm.mechanisms[name], Density)),

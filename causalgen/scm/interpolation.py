@@ -1,12 +1,12 @@
-r"""Units on the way between two observed units, through the noise.
+r"""Interpolates between two observed units through their noise.
 
 With scores :math:`u_a, u_b` of the noises of two units, step :math:`t \in [0, 1]` has the noise
 
 .. math:: u_t = \cos\left(\tfrac{\pi}{2} t\right) u_a + \sin\left(\tfrac{\pi}{2} t\right) u_b,
 
 which has the distribution p(u) at every step if both units have, unlike points on the straight line, whose variance halves in
-the middle. Noises that are not Gaussian move as the normal scores of their distribution; parts that p(u) does not draw, and
-those that are always 0 in it, move on the straight line.
+the middle. Non-Gaussian noises are interpolated through the normal scores of their distribution; parts that p(u) does
+not draw, and those that are always 0 in it, are interpolated linearly.
 
 Source: White, Sampling generative networks, 2016.
 """
@@ -32,7 +32,7 @@ __all__ = ["generate", "interpolate"]
 
 
 def generate(scm: "StructuralCausalModel", noise: Mapping[str, Noise]) -> dict[str, Tensor]:
-    """Values `(n, ...)` of every node, by its mechanism from this noise `(n, ...)`.
+    """Generate values `(n, ...)` of every node from this noise `(n, ...)`.
 
     Raises:
         AbductionError: A node has no noise, since its mechanism cannot abduct.
@@ -75,5 +75,5 @@ def _between(first: Tensor, last: Tensor, prior: Distribution | None, steps: int
     own, other = (normal_scores(u[None], prior, node) for u in (first, last))
     angle = share * math.pi / 2
     between = from_scores(angle.cos() * own + angle.sin() * other, prior).to(first)
-    between[0], between[-1] = first, last  # not through the scores and back
+    between[0], between[-1] = first, last  # exactly, not through the scores and back
     return between

@@ -57,7 +57,7 @@ def check_interventions(graph: CausalGraph, do: Mapping[str, Any] | None) -> dic
 
 
 def listens(what: Any) -> bool:
-    """Whether an intervention uses the node's natural value, so that the node's own mechanism runs."""
+    """Whether an intervention uses the node's natural value, so that the node's own mechanism has to run."""
     return callable(what) and not isinstance(what, Mechanism)
 
 
@@ -69,7 +69,7 @@ def world_graph(graph: CausalGraph, do: Mapping[str, Any]) -> nx.DiGraph:
         world.remove_edges_from([(parent, name) for parent in graph.parents(name) if parent not in own])
         if isinstance(what, Mechanism):
             world.add_edges_from((parent, name) for parent in what.parents)
-    # Ties in the order of the graph: the same seed has to draw the same noise for the same node.
+    # Break ties by the order of the graph: the same seed has to draw the same noise for the same node.
     ordered = nx.DiGraph()
     ordered.add_nodes_from(nx.lexicographical_topological_sort(world, key=graph.nodes.index))
     ordered.add_edges_from(world.edges)
@@ -108,7 +108,7 @@ def act(
 
 
 def differs(values: Tensor, other: Tensor) -> Tensor:
-    """Which units have another value `(B, ...)`, bool `(B,)`."""
+    """Which units differ in their values `(B, ...)`, bool `(B,)`."""
     return (values != other).reshape(len(values), -1).any(1)
 
 

@@ -1,4 +1,4 @@
-r"""Bounds on a counterfactual label over every coupling of the labels under both values of the parents.
+r"""Bounds on a counterfactual label over all couplings of the labels under factual and counterfactual parents.
 
 With p and q the probabilities of the labels under the factual and the counterfactual parents, and i the observed label,
 
@@ -6,7 +6,7 @@ With p and q the probabilities of the labels under the factual and the counterfa
 
 and both ends are reached by a coupling: Fréchet's bounds. Gumbel-max and ordered thresholds choose one answer between them.
 For two labels these are the bounds of Tian and Pearl, Probabilities of causation: bounds and identification, 2000, given the
-parents. Parents that are labels themselves are taken as the model answers them.
+parents. Parents that are themselves labels are taken from the model's answer.
 """
 
 import torch

@@ -20,7 +20,7 @@ __all__ = ["draw_gaussian", "gaussian_posterior", "is_linear_gaussian"]
 
 
 def is_linear_gaussian(scm: "StructuralCausalModel", group: "HiddenGroup") -> bool:
-    """Whether every factor of a group is linear-Gaussian; a support would cut the Gaussian off."""
+    """Whether every factor of a group is linear-Gaussian; a bounded support would truncate the Gaussian."""
     nodes = [*group.hidden, *group.witnesses]
     return all(isinstance(scm.mechanisms[name], LinearGaussian) for name in nodes) and all(
         scm.graph[name].kind == "continuous" and scm.graph[name].support is None for name in group.hidden

@@ -80,7 +80,7 @@ class StructuralCausalModel(nn.Module):
         self._modules_by_position = nn.ModuleList(_mechanism(graph, name, given.get(name)) for name in graph.nodes)
         self._supports_by_position = nn.ModuleList(JointSupport(_parents(graph, name)) for name in graph.nodes)
         self.privacy: PrivacyGuarantee | None = None
-        """What training with differential privacy guarantees; None where it was trained without."""
+        """Guarantee of training with differential privacy; None if the model was trained without it."""
 
     @property
     def mechanisms(self) -> dict[str, Mechanism]:
@@ -103,12 +103,12 @@ class StructuralCausalModel(nn.Module):
 
     @torch.no_grad()
     def initialize(self, values: Any) -> None:
-        """Fit every mechanism's scalers and the joint supports to the training split; images are taken as they are stored.
+        """Fit every mechanism's scalers and the joint supports to the training split; images are used as stored.
 
-        A mechanism that has nothing to train is fitted then; the others are fitted by `causalgen.fit`. A mechanism whose
-        parameters are all frozen keeps what it has learned, and counts as fitted.
+        A mechanism without trainable parameters is then fitted; the others are fitted by `causalgen.fit`. A mechanism
+        whose parameters are all frozen keeps them, and counts as fitted.
         """
-        self.privacy = None  # what is fitted from here on is covered by no earlier guarantee
+        self.privacy = None  # an earlier guarantee does not cover what is fitted from here on
         images = {name: torch.as_tensor(values[name]) for name in self.graph.nodes if self.graph[name].is_image}
         tensors = {name: self.tensor(name, values[name]) for name in self.graph.nodes if name not in images} | images
         for name, mechanism in self.mechanisms.items():
@@ -121,9 +121,9 @@ class StructuralCausalModel(nn.Module):
             self.supports[name].fit(parents)
 
     def declare_fitted(self) -> "StructuralCausalModel":
-        """Declare all parameters right that were set by hand or copied from elsewhere; returns the model.
+        """Declare all mechanisms fitted whose parameters were set by hand or copied from elsewhere; return the model.
 
-        One mechanism alone is declared by its own `declare_fitted`.
+        To declare a single mechanism, call its own `declare_fitted`.
         """
         for mechanism in self.mechanisms.values():
             mechanism.declare_fitted()
@@ -140,8 +140,8 @@ class StructuralCausalModel(nn.Module):
     ) -> Samples:
         """Draw units from the observational world, from the world under `do`, or from either given evidence.
 
-        Given evidence, the units are draws of what is missing of one unit, as in `abduct` (see `completion`). Under `do`,
-        ten times `n` proposals of the evidence's ancestors are weighted by its likelihood and resampled.
+        Given evidence, the units are draws of the missing values of one unit, as in `abduct` (see `completion`). Under
+        `do`, ten times `n` proposals of the evidence's ancestors are weighted by its likelihood and resampled.
 
         Args:
             n: Number of units.
@@ -188,9 +188,10 @@ class StructuralCausalModel(nn.Module):
         """Abduct the noise of observed units, for any number of counterfactual queries.
 
         Args:
-            factual: Mapping or data frame with values `(B, ...)` by node. With `particles`, a node may be left out, and a
-                cell may be None or NaN (-1 in a tensor of codes), another one in each unit: what is missing is drawn from its
-                posterior given what is known (see `completion`). Row labels, of `Dataset.rows` or of a data frame's own index,
+            factual: Mapping or data frame with values `(B, ...)` by node. With `particles`, a node may be left out, and
+                cells may be None or NaN (-1 in a tensor of codes), different ones in each unit: missing values are drawn
+                from their posterior given the known ones (see `completion`). Row labels, of `Dataset.rows` or of a data
+                frame's own index,
                 are carried to the results.
             particles: None for one noise per unit: the solution, the mean of a variational posterior, or one draw from an
                 exact posterior. Else the number of draws.
@@ -319,7 +320,7 @@ class StructuralCausalModel(nn.Module):
         return read_model(folder, cls, trust_code=trust_code)
 
     def summary(self) -> pd.DataFrame:
-        """The model as a table, one row a node in topological order, under its name.
+        """The model as a table, one row per node in topological order, indexed by name.
 
         Columns: kind, mechanism (the study file's word), parents, abduction (how noise is found), counterfactuals (how far the
         data determine them), assumption (what the abduction assumes), parameters (trainable ones), fitted (see

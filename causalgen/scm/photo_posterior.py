@@ -1,10 +1,11 @@
-r"""Latents of an image given only what known mechanisms have made of it.
+r"""Latents of an image given only a picture that known mechanisms have made of it.
 
 .. math:: p(u \mid y, pa) \propto p(y \mid u, pa)\, N(u; 0, I)
 
 A Gaussian with independent coordinates is fitted to this posterior by stochastic gradients of the evidence lower bound
-(Hoffman et al., Stochastic variational inference, 2013), from where the encoder puts a rough guess of the image. Its draws
-are then moved by a Metropolis-adjusted Langevin chain each (Roberts and Tweedie, 1996), whose steps have its scales.
+(Hoffman et al., Stochastic variational inference, 2013), starting from the encoder's output for a rough guess of the
+image. Each of its draws is then moved by a Metropolis-adjusted Langevin chain (Roberts and Tweedie, 1996), whose steps
+have the Gaussian's scales.
 """
 
 from collections.abc import Mapping
@@ -22,11 +23,11 @@ __all__ = ["PhotoDraws", "draw_photos"]
 FITTING, RATE = 200, 0.2
 """Steps of Adam, and its learning rate at the start; it falls to 0."""
 DRAWS = 2
-"""Draws of the latents in a step of Adam."""
+"""Number of draws of the latents per step of Adam."""
 MOVES = 20
-"""Steps of every Langevin chain."""
+"""Number of steps of each Langevin chain."""
 ACCEPTED = 0.57
-"""Share of accepted steps that the step size is adapted to."""
+"""Target acceptance rate to which the step size is adapted."""
 NARROW, WIDE = 0.02, 1.0
 """Scales of the first Gaussian, in standard deviations of the prior."""
 
@@ -38,8 +39,8 @@ class PhotoDraws:
     Args:
         noise: Noise of the image's mechanism, `(k * b, ...)`.
         images: The images, `(k * b, C, H, W)`.
-        misfit: Mean squared difference between what is seen and what the latents explain, in units of its expected
-            variance, `(b,)`: about 1 where the model can explain the picture.
+        misfit: Mean squared difference between the picture and what the latents explain, in units of its expected
+            variance, `(b,)`: about 1 if the model can explain the picture.
     """
 
     noise: Noise
@@ -68,7 +69,7 @@ class _Search:
     """The search for some units.
 
     Args:
-        mechanism: What is seen of an image, given its latents.
+        mechanism: The mechanism of the picture, given the image's latents.
         seen: `(b, C, H, W)`.
         parents: Parents of every draw, `(k, b, ...)`.
         particles: k.

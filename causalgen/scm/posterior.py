@@ -39,13 +39,14 @@ class Posterior:
 
     Args:
         scm: The model.
-        factual: Observed values `(B, ...)` by node; of missing ones the mean of their draws, or the most frequent label.
+        factual: Observed values `(B, ...)` by node; for missing ones, the mean of their draws, or the most frequent
+            label.
         noise: Abducted noise by node, `(k * B, ...)`, particle-major.
         particles: Number of particles k, or None.
         labels: Row label of each unit, `(B,)`, if there are any.
-        completed: The draws of missing values; None where all were given.
-        coupled: Noise by node in the counterfactual world of units for which its parents change, `(k * B, ...)`; None for
-            `noise`, as Pearl's three steps have it.
+        completed: The draws of missing values; None if all were given.
+        coupled: Noise by node in the counterfactual world of units for which its parents change, `(k * B, ...)`; None
+            for `noise`, as in Pearl's three steps.
     """
 
     def __init__(
@@ -93,7 +94,8 @@ class Posterior:
         do = check_interventions(graph, do)
         do = {name: in_unit_order(name, what, self.labels, self.units) for name, what in do.items()}
         world = world_graph(graph, do)
-        # In the graph under `do`: what lost its arrow from an intervened node keeps its factual value bit for bit.
+        # In the graph under `do`, a node that loses its arrow from an intervened node keeps its factual value bit for
+        # bit.
         changed = set(do).union(*(nx.descendants(world, name) for name in do))
         values = self.particle_values()
         inside = torch.ones(self.units * (self.particles or 1), dtype=torch.bool, device=self.scm.like.device)
@@ -113,7 +115,7 @@ class Posterior:
                 elif name in changed:
                     values[name] = self._predict(name, values, changed, do)
                 if name in changed and (name not in do or isinstance(do[name], WithNoise)):
-                    # Nodes that are not computed again were observed together with their parents.
+                    # Nodes that are not recomputed were observed together with their parents.
                     known = self.scm.supports[name](values, len(inside))
                     strained += [name] if not known.all() else []
                     inside &= known
@@ -148,14 +150,16 @@ class Posterior:
     ) -> Counterfactual:
         """What these units would have been with attributes of other units: do(`take` := the values of `style`).
 
-        A style without a label is taken as a named part of the noise: "image.z" is the vector of a VAE's latents, and
-        "image.local" its map (see `Mechanism.noise`). The node is then computed from its parents and from that noise.
+        A style that no attribute records is taken as a named part of the noise: "image.z" is the vector of a VAE's
+        latents, and "image.local" its map (see `Mechanism.noise`). The node is then computed from its parents and from
+        that noise.
 
         Args:
-            style: The other units, one or as many as these: a posterior, whose inferred values count with their mean or most
-                frequent label, or values by node. Noise is taken draw by draw where the particles are as many, else its mean.
+            style: The other units, one or as many as these: a posterior, whose inferred values are represented by their
+                mean or most frequent label, or values by node. Noise is taken draw by draw if the numbers of particles
+                agree, else by its mean.
             take: Attributes to take from them, and parts of the noise of other nodes as "node.part".
-            hold: Whether all other attributes keep their values; by default they follow from what is taken.
+            hold: Whether all other attributes keep their values; by default they respond to those that are taken.
             seed: As in `counterfactual`.
 
         Raises:
@@ -178,10 +182,10 @@ class Posterior:
 
     @torch.no_grad()
     def interpolate(self, start: int, end: int, *, steps: int = 8) -> Samples:
-        """Units on the way from one of these units to another, with as probable a noise at every step.
+        """Interpolate from one of these units to another, with equally probable noise at every step.
 
-        All nodes move: each one's noise goes from that of the first unit to that of the second, and the mechanisms are run
-        anew. The first and the last unit are the two units as the model gives them back.
+        All nodes change: each node's noise goes from that of the first unit to that of the second, and all mechanisms
+        are run again. The first and the last unit are the two units as the model gives them back.
 
         Args:
             start, end: Positions of the two units, from 0.
@@ -206,14 +210,14 @@ class Posterior:
         """How much of the counterfactual under `do` survives other couplings of the noises of both worlds.
 
         `counterfactual` keeps the noise of every unit. Worlds whose noise is only correlated with it have the same
-        observational and interventional distributions: no data and no experiment tell them from the model's.
+        observational and interventional distributions: no data and no experiment distinguish them from the model's.
 
         Args:
             do: Interventions, as in `counterfactual`.
             of: Claims by name: each a `Claim`, a node, or a function of images `(B, C, H, W)` to numbers `(B,)`. A list of
                 nodes makes a claim about each of them, None about every node that the intervention reaches.
             couplings: Correlations of the noise in both worlds, in [0, 1], or a `Turn` of the noise of images.
-            draws: Draws of each coupling, at least 4; None for about 2,000 over all units. Particles multiply them.
+            draws: Number of draws per coupling, at least 4; None for about 2,000 over all units. Particles multiply it.
             level: Share of the units, in [0.5, 1), for which a claim has to hold.
             seed: Seed of the draws.
 
@@ -228,7 +232,7 @@ class Posterior:
         return Posterior(self.scm, self.factual, self.noise, self.particles, self.labels, self.completed, coupled=noise)
 
     def inferred(self, *, level: float = 0.95) -> pd.DataFrame:
-        """What was inferred for every missing attribute, one row a cell; empty where all were given.
+        """What was inferred for every missing attribute, one row per cell; empty if all were given.
 
         Columns: unit (its row label, else its position), variable, value (mean, or most frequent label), low and high
         (central interval of the draws at `level`; continuous ones), share (of the draws with that label; discrete ones),
@@ -309,7 +313,7 @@ def _where(moved: Tensor, other: Tensor, own: Tensor) -> Tensor:
 
 
 def _described(variable: Variable, draws: Tensor, level: float) -> dict[str, Any]:
-    """Value, interval and share of the draws `(k,)` of one missing value."""
+    """Value, interval and share from the draws `(k,)` of one missing value."""
     if variable.is_discrete:
         code = draws.mode().values
         return {"value": variable.decode(int(code)), "share": float((draws == code).double().mean())}
@@ -319,7 +323,7 @@ def _described(variable: Variable, draws: Tensor, level: float) -> dict[str, Any
 
 
 def _warn_of_overflow(values: Mapping[str, Tensor], do: Mapping[str, Any]) -> None:
-    """Warn of answers that are not numbers; a picture of them would be black."""
+    """Warn of answers that are not finite numbers; a picture of them would be black."""
     lost = {name: int((~torch.isfinite(v).reshape(len(v), -1).all(1)).sum()) for name, v in values.items()}
     if any(lost.values()):
         counts = ", ".join(f"{name} of {count:,} units" for name, count in lost.items() if count)
@@ -334,7 +338,7 @@ def _warn_of_support(inside: Tensor, do: Mapping[str, Any], strained: list[str])
     outside = int((~inside).sum())
     warn(
         f"{outside} of {inside.numel()} counterfactuals under do({', '.join(do)}) have parents outside the joint range seen "
-        f"in training, those of {', '.join(strained)}: these values, and what follows from them, are extrapolated. "
+        f"in training, those of {', '.join(strained)}: these values, and those of their descendants, are extrapolated. "
         "They are flagged in `supported`.",
         SupportWarning,
     )

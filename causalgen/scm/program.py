@@ -26,7 +26,7 @@ def emit(name: str, mechanism: Mechanism, parents: Values, value: Tensor | None)
         raise _not_observable(name, mechanism)
     noise = {key: _drawn(f"{name}.{key}", prior) for key, prior in mechanism.noise().items()}
     returned = pyro.deterministic(name, mechanism(noise, parents))
-    # Pyro silently takes evidence on a deterministic site for an intervention.
+    # Pyro silently treats evidence on a deterministic site as an intervention.
     handlers = [h for h in poutine.runtime._PYRO_STACK if isinstance(h, ConditionMessenger)]
     if any(name in handler.data for handler in handlers):
         raise _not_observable(name, mechanism)
@@ -34,14 +34,14 @@ def emit(name: str, mechanism: Mechanism, parents: Values, value: Tensor | None)
 
 
 def _drawn(site: str, prior: Distribution) -> Tensor:
-    # A constant is not for inference: every other value that HMC or a guide tried would have density 0.
+    # A constant cannot be inferred: every other value that HMC or a guide tries would have density 0.
     if isinstance(prior, dist.Delta):
         return pyro.deterministic(site, prior.v)
     return pyro.sample(site, prior)  # type: ignore[arg-type]
 
 
 def log_likelihood(name: str, mechanism: Mechanism, parents: Values, value: Tensor) -> Tensor:
-    """log p(value | parents) `(B,)`; of a mechanism with latents, an estimate from one draw of them.
+    """log p(value | parents) `(B,)`; for a mechanism with latents, an estimate from one draw of them.
 
     Raises:
         NotObservableError: The mechanism has no likelihood.

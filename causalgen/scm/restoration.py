@@ -1,7 +1,8 @@
 """Restoration: the images behind damaged pictures, drawn from their posterior under a model.
 
 A picture is a child of its image by known mechanisms. Restoring an image is abduction with the picture as evidence and the
-image missing (see `completion`): inpainting, denoising, super-resolution and colourisation differ in the mechanism only.
+image missing (see `completion`): inpainting, denoising, super-resolution and colourisation differ only in the
+mechanism.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,7 +36,7 @@ class Damage:
     Args:
         grey: Whether its colours are lost.
         blur: Standard deviation of a Gaussian blur, pixels; 0 for none.
-        downsample: Pixels along a side that became one; 1 for none.
+        downsample: Number of pixels along a side that became one; 1 for none.
         function: Any differentiable function of images `(B, C, H, W)`, natural units; None for none.
         mask: Which pixels of the picture are hidden, `(H, W)`: true, or anything but 0; None for none.
         noise: Standard deviation of Gaussian noise, grey levels of 255; 0 for none.
@@ -118,14 +119,14 @@ def restore(
     particles: int = 50,
     seed: int | None = None,
 ) -> Posterior:
-    """The posterior of units whose image was seen damaged, for any number of counterfactual queries.
+    """The posterior of units whose image was observed damaged, for any number of counterfactual queries.
 
     Its `factual` holds the restored images, the mean of the draws, and `completed.by_particle()` the draws. Attributes that are
     not given are inferred.
 
     Args:
         scm: The model; the mechanism of the image is a VAE.
-        damaged: Pictures `(B, C, H, W)` under the name of the image, and what is known of the attributes, as in `abduct`.
+        damaged: Pictures `(B, C, H, W)` under the name of the image, and known attributes, as in `abduct`.
             Hidden pixels may have any value, NaN too.
         damage: What happened to the images, the same for all units.
         image: The image node; None for the only one.
@@ -133,7 +134,7 @@ def restore(
         seed: As in `abduct`.
 
     Raises:
-        DataError: The damage is none, or pictures have another size than it makes.
+        DataError: There is no damage, or pictures do not have the size that it produces.
         MissingValueError: There is no picture, or pixels are NaN that the mask does not hide.
         NotObservableError: The image's mechanism has no latents to search, or something that depends on the image is given.
         SupportError: The model cannot produce what is known.
@@ -183,7 +184,9 @@ def _image_node(scm: "StructuralCausalModel", damaged: Mapping[str, Any], image:
         raise UnknownNameError(f"Expected one image of the model to restore; got {got}. Name one of {list(images)}.")
     node = image or images[0]
     if damaged.get(node) is None:
-        raise MissingValueError(f"Expected a damaged picture of '{node}'; got none, so that nothing is observed of it.")
+        raise MissingValueError(
+            f"Expected a damaged picture of '{node}'; got none, so nothing is observed of the image."
+        )
     return node
 
 

@@ -62,7 +62,7 @@ class Samples(_Values):
     effective_sample_size: float = float("nan")
 
     def to_frame(self) -> pd.DataFrame:
-        """Attributes as a table with labels, one row a unit; images are left out."""
+        """Attributes as a table with labels, one row per unit; images are left out."""
         return to_frame(self.graph, self.tensors)
 
     def plot(self, image: str | None = None, *, units: int = 24, **options: Any) -> "Figure":
@@ -112,8 +112,8 @@ class Counterfactual(_Values):
         supported: Bool of the leading shape: all recomputed nodes have parents inside the joint range of training.
         particles: Number of particles, or None.
         guided: Nodes whose mechanism gives changed parents more weight than the distribution does: guided edits.
-        labels: Row label of each unit, `(B,)`, where the factual values came with some (`Dataset.rows`, a data frame).
-        completed: Where values were missing, the factual values of every particle, `(k, B, ...)` by node.
+        labels: Row label of each unit, `(B,)`, if the factual values have labels (`Dataset.rows`, a data frame).
+        completed: If values were missing, the factual values of every particle, `(k, B, ...)` by node.
     """
 
     graph: CausalGraph
@@ -152,9 +152,9 @@ class Counterfactual(_Values):
         return after - before
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a unit (and particle): factual attributes, counterfactual ones with the suffix `_cf`, support flag.
+        """One row per unit (and particle): factual attributes, counterfactual ones with the suffix `_cf`, support flag.
 
-        The column `unit` numbers the units from 0; the index holds their row labels, where they have some.
+        The column `unit` numbers the units from 0; the index holds their row labels, if any.
         """
         repeat = self.particles or 1
         factual = {n: t.repeat(repeat, *[1] * (t.dim() - 1)) for n, t in self.factual.items()}

@@ -54,7 +54,7 @@ def read_model(
 
 
 def _completed(entry: Any) -> Any:
-    """The entry of a saved mechanism, and of one inside it, with the options that it had before they could be chosen."""
+    """Complete the entry of a saved mechanism, and of one inside it, with options introduced later."""
     options = {"mechanism": entry} if isinstance(entry, str) else entry
     if not isinstance(options, Mapping) or options.get("mechanism") not in [*MECHANISMS]:
         return entry
@@ -63,13 +63,13 @@ def _completed(entry: Any) -> Any:
 
 
 def _check_sizes(graph: Mapping[str, Any]) -> None:
-    """Refuse a described graph of a size that takes long to build."""
+    """Refuse a graph description that would take long to build."""
     variables = graph["variables"]
     check_count(len(graph["edges"]) + len(graph.get("confounded", ())), len(variables))
     check_names(variable["name"] for variable in variables if isinstance(variable.get("name"), str))
 
 
 def _parts(scm: "StructuralCausalModel") -> dict[str, nn.Module]:
-    """Parts of the model as messages name them."""
+    """Parts of the model, with their names in messages."""
     mechanisms = {f"the mechanism of '{name}'": part for name, part in scm.mechanisms.items()}
     return mechanisms | {f"the support of the parents of '{name}'": part for name, part in scm.supports.items()}

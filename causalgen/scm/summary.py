@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 __all__ = ["as_html", "as_text", "summarize"]
 
 MOST_LINES = 16
-"""Nodes in the text; the table has all."""
+"""Maximum number of nodes in the text; the table has all."""
 
 
 def summarize(scm: "StructuralCausalModel") -> pd.DataFrame:
-    """One row a node; see `StructuralCausalModel.summary`."""
+    """One row per node; see `StructuralCausalModel.summary`."""
     rows = [
         {
             "node": name,
@@ -63,7 +63,7 @@ def _totals(scm: "StructuralCausalModel") -> str:
 
 
 def _mechanism_name(mechanism: Mechanism) -> str:
-    """The study file's word, or the class where it is not in the catalog."""
+    """The study file's word, or the class if it is not in the catalog."""
     return name_of(mechanism).rpartition(":")[2]
 
 

@@ -17,7 +17,7 @@ QUANTILE = 0.99
 NEIGHBOUR, WIDEST = 5, 1.25
 """A reference unit reaches as far as its fifth neighbour, but at most a quarter farther than the threshold."""
 SAME = 0.01
-"""Rounding within which two combinations of labels are the same."""
+"""Rounding tolerance within which two combinations of labels are equal."""
 DISCRETE_SCALE = 0.35
 """Two different labels are half a standard deviation apart."""
 
@@ -86,7 +86,7 @@ class JointSupport(nn.Module):
         return torch.cat(inside)
 
     def reach(self) -> tuple[Tensor, Tensor]:
-        """Different reference units `(R, width)` and how far each reaches `(R,)`; computed again where buffers have changed."""
+        """Distinct reference units `(R, width)` and the reach of each `(R,)`; recomputed if buffers have changed."""
         buffers = (self.reference, self.threshold)
         # In-place changes and moves to another device both change this state.
         state = tuple((tensor.data_ptr(), tensor._version, tensor.dtype, tensor.device) for tensor in buffers)

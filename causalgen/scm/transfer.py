@@ -81,7 +81,7 @@ class WithNoise:
         scm: The model.
         node: The node.
         noise: Its noise, `(k * B, ...)`.
-        keys: What of it is other than the units' own.
+        keys: The parts that differ from the units' own noise.
         changed: Parents that differ from the factual.
     """
 

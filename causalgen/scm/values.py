@@ -68,10 +68,10 @@ def as_values(graph: CausalGraph, values: Any, like: Tensor) -> dict[str, Tensor
 
 
 def check_finite(graph: CausalGraph, values: Mapping[str, Tensor]) -> None:
-    """Refuse an answer that overflowed, whose image would be drawn as a black one.
+    """Refuse an answer that overflowed, whose image would be drawn black.
 
     Raises:
-        SupportError: A value is infinite or no number; the message names the nodes.
+        SupportError: A value is infinite or NaN; the message names the nodes.
     """
     broken = [name for name in graph.nodes if not torch.isfinite(values[name]).all()]
     if broken:
@@ -96,7 +96,7 @@ def in_unit_order(name: str, value: Any, labels: pd.Index | None, count: int) ->
     Args:
         name: The node.
         value: What it is set to.
-        labels: Row labels of the units; None where they have none, or are numbered.
+        labels: Row labels of the units; None if they have none, or are numbered.
         count: Number of units.
 
     Raises:
@@ -223,7 +223,7 @@ def _numbers(variable: Variable, value: Any, like: Tensor) -> Tensor:
     if torch.isinf(tensor).any():
         raise DataError(f"Expected finite numbers for '{variable.name}'; got infinity. Choose a finite value.")
     if variable.support is not None and tensor.numel():
-        low, high = (float(torch.tensor(bound).to(tensor)) for bound in variable.support)  # rounded as the values are
+        low, high = (float(torch.tensor(bound).to(tensor)) for bound in variable.support)  # rounded like the values
         least, greatest = float(tensor.min()), float(tensor.max())
         if least < low or greatest > high:
             got = least if least < low else greatest
@@ -251,7 +251,7 @@ def _array(variable: Variable, value: Any) -> np.ndarray:
 
 
 def channels_first(variable: Variable, tensor: Tensor) -> Tensor:
-    """Images in the variable's layout, where their channels come last, or are left out because there is only one."""
+    """Bring images with channels last, or without a single channel's dimension, to the variable's layout."""
     channels, *size = variable.shape
     units = tensor.dim() - len(size)  # dimensions before the size
     if variable.shape in (tuple(tensor.shape), tuple(tensor.shape[1:])):

@@ -126,7 +126,9 @@ def test_bad_names():
     graph = CausalGraph("z -> x -> y; x <-> y")
     with pytest.raises(GraphError, match="got 'x' for both"):
         instruments(graph, "x", "x")
-    with pytest.raises(GraphError, match="an instrument besides treatment, outcome and what is held equal; got 'x'"):
+    with pytest.raises(
+        GraphError, match="an instrument other than treatment, outcome and conditioning variables; got 'x'"
+    ):
         check_instrument(graph, "x", "y", "x")
     with pytest.raises(UnknownNameError, match="got 'q'"):
         check_instrument(graph, "x", "y", "q")

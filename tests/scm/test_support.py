@@ -143,7 +143,7 @@ def test_the_warning_names_what_is_extrapolated(image: bool, tmp_path) -> None:
     few = {name: tensor[:40] for name, tensor in values.items()}
     for model in (scm, twin):
         with pytest.warns(
-            SupportWarning, match=r"40 of 40 .* those of y(, scan)?: these values, and what follows"
+            SupportWarning, match=r"40 of 40 .* those of y(, scan)?: these values, and those of their descendants"
         ) as caught:
             world = model.counterfactual(few, {"x": 9.0}, seed=0)
         assert not world.supported.any()

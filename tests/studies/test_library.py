@@ -110,7 +110,7 @@ def test_edges_are_a_graph(text: str, edges: str) -> None:
         ("x" * 5000, GraphError, "and there is no such file"),
         ("a -> b -> a", GraphError, "got the cycle"),
         ("a -> ", GraphError, "Expected a name"),
-        ("graph { a -- b }", GraphError, "got 'graph', whose edges need not point"),
+        ("graph { a -- b }", GraphError, "got 'graph', whose edges have no direction"),
         ("FOLDER", RunFolderError, "Expected a run folder with a run.json"),
         ("FOLDER/study.yaml", StudyError, "study.yaml, line 1"),
         ("FOLDER/notes.txt", GraphError, "Expected a graph file ending in"),
