@@ -174,7 +174,7 @@ def repair(
 
 
 def _usual(folder: Path, asked: dict[str, Any]) -> "KeptTrainings":
-    """Return the trainings of a folder, or of a folder beside it if it contains other trainings, finished or not."""
+    """Return the trainings of a folder, or of a folder next to it if it contains other trainings, finished or not."""
     from ..audit.kept_trainings import TRAININGS, KeptTrainings
 
     kept = KeptTrainings.beside(folder, asked)

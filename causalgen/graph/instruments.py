@@ -48,7 +48,9 @@ class InstrumentCheck:
 
     def __str__(self) -> str:
         held = f" given {', '.join(self.given)}" if self.given else ""
-        return f"'{self.instrument}' is {'an' if self else 'not an'} instrument{held}. {' '.join(self.problems)}".rstrip()
+        return (
+            f"'{self.instrument}' is {'an' if self else 'not an'} instrument{held}. {' '.join(self.problems)}".rstrip()
+        )
 
 
 def check_instrument(

@@ -47,7 +47,7 @@ def image_epochs(rows: int) -> int:
 
 
 def with_few_images(study: Study, graph: CausalGraph) -> Study:
-    """Fill these defaults into a study with few images of its own, for images without a mechanism.
+    """Fill these defaults into a study with few images, for images without a mechanism.
 
     The epochs and the batch size of the image training are filled in too, unless the study gives them.
     """
