@@ -191,8 +191,7 @@ class StructuralCausalModel(nn.Module):
             factual: Mapping or data frame with values `(B, ...)` by node. With `particles`, a node may be left out, and
                 cells may be None or NaN (-1 in a tensor of codes), different ones in each unit: missing values are drawn
                 from their posterior given the known ones (see `completion`). Row labels, of `Dataset.rows` or of a data
-                frame's own index,
-                are carried to the results.
+                frame's own index, are carried to the results.
             particles: None for one noise per unit: the solution, the mean of a variational posterior, or one draw from an
                 exact posterior. Else the number of draws.
             seed: Seed; None uses torch's global state.
