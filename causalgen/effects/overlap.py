@@ -146,7 +146,7 @@ def _propensities(table: EncodedTable, seed: int) -> Array:
                 continue
             model = OutcomeModel((0.0, 1.0), penalty=None)
             model.fit(features[fit], member[fit].astype(float), weights[fit], known)
-            found[which, score] = model.predict_unseen(features[score], features[fit])
+            found[which, score] = model.predict_unseen(features[score], features[fit], member[fit])
     return found
 
 

@@ -147,6 +147,18 @@ def test_no_row_beyond_the_others_carries_the_estimate() -> None:
     assert max(row.high - row.low for row in found) < 0.6
 
 
+@pytest.mark.parametrize("code", [-999, 9_999])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_no_code_among_numbers_moves_a_mean_beyond_the_observed_outcomes(code: int, seed: int) -> None:
+    table = normal_table(400, seed, slope=0.5)
+    coded = np.random.default_rng(seed).choice(len(table), 6, replace=False)
+    table.loc[coded, "z"] = code
+    row = estimate_effect(LINE, table, **ASK, methods=["doubly robust"]).estimate
+    span = table["y"].max() - table["y"].min()
+    assert abs(row.value) < span / 2
+    assert row.high - row.low < span
+
+
 @pytest.mark.parametrize(("change", "said"), [
     pytest.param(lambda table: table.assign(y=table["t"] * (table["y"] > 1)), "never varies", id="no events in an arm"),
     pytest.param(lambda table: table.assign(t=(table["z"] > 0).astype(int)), "perfect separation", id="a rule"),

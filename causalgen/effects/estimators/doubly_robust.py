@@ -64,8 +64,9 @@ class DoublyRobust(AdjustmentEstimator):
     control h = e_a, s = 1[t = a]; overlap h = e_a e_b, s = h + e_a (1[t = b] - e_b) + e_b (1[t = a] - e_a).
     In the whole population it is consistent when the outcome models m or the propensities are right; in the others
     the tilt itself needs the propensities. Rows are scored by models that were fitted without them; predictions are
-    kept near the range of those for the models' own rows. In a small table the estimate depends on the split into
-    folds, so the scores are averaged over up to 5 splits, as long as they score at most 5,000 rows in total.
+    kept near the range of those for the models' own rows, and of the observed outcomes. In a small table the estimate
+    depends on the split into folds, so the scores are averaged over up to 5 splits, as long as they score at most 5,000
+    rows in total.
 
     The nuisance models adapt: if boosted trees find structure in the rows of the first fold that the spline model
     misses (see `gains`), the two are stacked; miscalibrated propensities are recalibrated. A table whose structure
@@ -257,23 +258,22 @@ class DoublyRobust(AdjustmentEstimator):
         for which, value in enumerate(values if known[0] is None else ()):
             rows = fit[arrays.treatment[fit] == value]
             found = fitted(self.outcome_model, arrays.outcome, rows, f"outcome {which}")
-            mean[which] = _unseen(found, basis[score], basis[fit])
+            mean[which] = _unseen(found, basis[score], basis[fit], arrays.outcome[fit])
         mean = mean if known[0] is None else known[0]
         if known[1] is not None:
             return score, mean, known[1], penalties, starts
         for which, value in list(enumerate(values))[two:]:
             member = (arrays.treatment == value).astype(float)
-            propensity[which] = _unseen(
-                fitted(self.propensity_model, member, fit, f"{which}"), basis[score], basis[fit]
-            )
+            found = fitted(self.propensity_model, member, fit, f"{which}")
+            propensity[which] = _unseen(found, basis[score], basis[fit], member[fit])
         if two:
             propensity[0] = 1 - propensity[1]
         return score, mean, propensity, penalties, starts
 
 
-def _unseen(fitted: BaseEstimator, scored: Array, seen: Array) -> Array:
+def _unseen(fitted: BaseEstimator, scored: Array, seen: Array, observed: Array) -> Array:
     if isinstance(fitted, OutcomeModel):
-        return fitted.predict_unseen(scored, seen)
+        return fitted.predict_unseen(scored, seen, observed)
     if hasattr(fitted, "predict_proba"):
         return fitted.predict_proba(scored)[:, 1]
     return fitted.predict(scored)

@@ -50,7 +50,7 @@ def fold_ridges(
             gram[np.arange(1, len(gram)), np.arange(1, len(gram))] += penalty
             solution = cho_solve(cho_factor(gram), moments[rest, which].sum(axis=0))
             means = features @ solution[1:] + solution[0]
-            mean[which, score] = within_reach(means[score], means[fit])
+            mean[which, score] = within_reach(means[score], means[fit], arrays.outcome[fit])
     return mean, grams
 
 

@@ -90,9 +90,12 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         index = features @ self.coef_ + self.intercept_
         return index if self.bounds is None else self.bounds[0] + self._width * expit(index)
 
-    def predict_unseen(self, features: Array, seen: Array) -> Array:
-        """Mean of new rows, kept near the range of the means of the rows `seen` in fitting, shape `(rows,)`."""
-        return within_reach(self.predict(features), self.predict(seen), self.bounds)
+    def predict_unseen(self, features: Array, seen: Array, observed: Array) -> Array:
+        """Mean of new rows, kept near the means of the rows `seen` and their `observed` values, shape `(rows,)`."""
+        means, of_seen = self.predict(features), self.predict(seen)
+        if self.bounds is not None:
+            return np.clip(means, of_seen.min(), of_seen.max())
+        return within_reach(means, of_seen, observed)
 
     def slope(self, features: Array) -> Array:
         """Derivative of the mean by the linear index, shape `(rows,)`."""
@@ -226,14 +229,17 @@ def _chunks(rows: int) -> Iterator[slice]:
     return (slice(start, start + CHUNK) for start in range(0, rows, CHUNK))
 
 
-def within_reach(means: Array, seen: Array, bounds: tuple[float, float] | None = None) -> Array:
-    """Means of new rows, moved to the range of those `seen` in fitting, or near it if there are no bounds.
+def within_reach(means: Array, seen: Array, observed: Array) -> Array:
+    """Means of new rows, moved near the range of the means of the rows `seen` in fitting, and near that of their values.
 
-    Outside the fitted rows, a curve can be far off, and one outlying row would then determine the estimate.
+    Outside the fitted rows, a curve can be far off, and one outlying row would then determine the estimate. The rows of
+    the other arms count as seen, so their means may be far off as well, but the `observed` values are not.
     """
-    least, greatest = seen.min(), seen.max()
-    reach = 0.0 if bounds is not None else REACH * (greatest - least)
-    return np.clip(means, least - reach, greatest + reach)
+    for known in (seen, observed):
+        least, greatest = known.min(), known.max()
+        reach = REACH * (greatest - least)
+        means = np.clip(means, least - reach, greatest + reach)
+    return means
 
 
 def second_moments(features: Array, weights: Array) -> Array:
