@@ -8,9 +8,20 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["alike", "declare_remedy", "maybe_codes", "maybe_missing", "missing_remedy", "sentinels", "warns_of_codes"]
+__all__ = [
+    "alike",
+    "declare_remedy",
+    "maybe_codes",
+    "maybe_counts",
+    "maybe_missing",
+    "missing_remedy",
+    "sentinels",
+    "warns_of_codes",
+]
 
 ROWS_PER_NUMBER = 10
+LEAST_COUNTS = 4
+"""Fewer different whole numbers are probably codes."""
 CODES = "different whole numbers"
 SHORT, LONG = 2, 4
 """Maximum letters of an abbreviation, and minimum letters of the word that it abbreviates."""
@@ -61,6 +72,25 @@ def maybe_codes(name: Hashable, present: NDArray[np.float64], few: int, most: in
     return (
         f"Column '{name}' holds {len(different)} {CODES} and is read as continuous. If they are codes, "
         f"declare it categorical ({declare_remedy(name, 'categorical')}); if not, declare it continuous in the same way."
+    )
+
+
+def maybe_counts(name: Hashable, labels: Sequence[Hashable]) -> str:
+    """A note if labels are whole numbers in a row from 0 or 1, such as counts and grades; else empty.
+
+    >>> maybe_counts("visits", range(6))[:59]
+    "Column 'visits' holds the whole numbers 0 to 5, read as lab"
+    >>> maybe_counts("site", [17, 204, 9931, 9932]), maybe_counts("sex", [1, 2])
+    ('', '')
+    """
+    numbers = [label for label in labels if isinstance(label, int) and not isinstance(label, bool)]
+    if len(numbers) < max(len(labels), LEAST_COUNTS) or numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+        return ""
+    if numbers[0] not in (0, 1):
+        return ""
+    return (
+        f"Column '{name}' holds the whole numbers {numbers[0]} to {numbers[-1]}, read as labels without an order. Declare "
+        "`kind: continuous` for counts and amounts, and `kind: ordinal` for grades."
     )
 
 

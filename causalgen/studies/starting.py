@@ -14,6 +14,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from ..datasets.formats import names_volume
+from ..datasets.hints import maybe_counts
 from ..datasets.table import TableIndex, index_table
 from ..datasets.table.columns import image_folder
 from ..datasets.table.declare import Declaration
@@ -107,7 +108,8 @@ def starter_study(
         **_questions(index),
         effects=_effects(index),
     )
-    return Starter(text, (*notes, *index.notes), index.unused)
+    counts = [maybe_counts(index.titles[node], index.graph[node].labels or ()) for node in index.attributes]
+    return Starter(text, (*notes, *filter(None, counts), *index.notes), index.unused)
 
 
 def _images(columns: OfferedColumns, nodes: Sequence[str], image: str | None) -> dict[str, dict[str, Any]]:
@@ -223,12 +225,20 @@ def _effects(index: TableIndex) -> list[tuple[str, str, list[Any]]]:
 
 
 def _contrast(index: TableIndex, variable: Variable) -> list[Any]:
-    return list(variable.labels[:2]) if variable.labels else _quantiles(index, variable, (0.25, 0.75))
+    return _frequent(index, variable) if variable.labels else _quantiles(index, variable, (0.25, 0.75))
 
 
 def _another(index: TableIndex, variable: Variable) -> Any:
-    """Return a value to ask about: the last label, or a high number."""
-    return variable.labels[-1] if variable.labels else _quantiles(index, variable, (0.5, 0.9))[1]
+    """Return a value to ask about: the last of two frequent labels, or a high number."""
+    return _frequent(index, variable)[-1] if variable.labels else _quantiles(index, variable, (0.5, 0.9))[1]
+
+
+def _frequent(index: TableIndex, variable: Variable) -> list[Any]:
+    """Return the two most frequent labels of the training rows, in code order: a model knows most about these."""
+    train = index.rows[index.split["train"].numpy()]
+    codes = index.attributes[variable.name].values[train].astype(int)
+    counts = np.bincount(codes[codes >= 0], minlength=len(variable.labels or ()))
+    return [variable.labels[code] for code in sorted(np.argsort(-counts, kind="stable")[:2])] if variable.labels else []
 
 
 def _quantiles(index: TableIndex, variable: Variable, at: tuple[float, float]) -> list[float]:

@@ -107,6 +107,21 @@ def test_images_are_found_by_name_without_suffix_and_in_a_folder_next_to_the_tab
     assert "Expected" in missing.output
 
 
+def test_a_starter_study_asks_about_labels_that_training_rows_have(folder: Path) -> None:
+    table = pd.read_csv(folder / "data" / "table.csv")
+    table["visits"] = [0, 9, *[3, 4, 4] * 19, 3][: len(table)]  # labels, of which the first and the last are rare
+    table.to_csv(folder / "data" / "table.csv", index=False)
+    said = new(folder, "--edges", f"{GRAPH}; visits -> {{size, scan}}", "--group", "patient")
+    study = load_study(folder / "study.yaml")
+    assert {"visits": 4} in [item.do for item in study.gallery]
+    assert [tuple(effect.contrast) for effect in study.effects if effect.treatment == "visits"] == [(3, 4)]
+    assert "whole numbers" not in said  # 0, 3, 4, 9 are no counts
+    table["visits"] = [0, 4, *[1, 2, 3] * 19, 1][: len(table)]
+    table.to_csv(folder / "data" / "table.csv", index=False)
+    (folder / "study.yaml").unlink()
+    assert "'visits' holds the whole numbers 0 to 4" in new(folder, "--edges", f"{GRAPH}; visits -> {{size, scan}}")
+
+
 def test_a_study_without_mechanisms_has_the_defaults_of_a_starter_study(folder: Path) -> None:
     new(folder, "--edges", GRAPH)
     starter = load_study(folder / "study.yaml")
