@@ -106,6 +106,10 @@ LAYOUTS: dict[str, tuple[Maker, str]] = {
         one_table("metadata.csv", "file_name", "all", fold=["train"] * 12 + ["val"] * 4 + ["test"] * 4),
         "age -> image",
     ),
+    "tune and holdout": (
+        one_table("metadata.csv", "file_name", "all", cohort=["train"] * 12 + ["tune"] * 4 + ["Holdout"] * 4),
+        "age -> image",
+    ),
     "CelebA": (celeba("txt", nested=False), "Smiling -> image"),
     "CelebA as CSV": (celeba("csv", nested=True), "Smiling -> image"),
 }
@@ -127,6 +131,14 @@ def test_given_splits_are_kept(tmp_path: Path, name: str) -> None:
             expected = [10 * round((age - 20) / 1.7) for age in part["age"].tolist()]
             assert part[node].flatten(1)[:, 0].tolist() == expected
             assert min(expected) == 10 * first
+
+
+def test_a_column_that_names_some_splits_only_is_noted(tmp_path: Path) -> None:
+    words = ["pilot"] * 4 + ["train"] * 12 + ["test"] * 4
+    one_table("metadata.csv", "file_name", "all", cohort=words)(tmp_path / "data")
+    index = index_table(tmp_path / "data", "age -> image")
+    assert index.split_by is None
+    assert any("'cohort'" in note and "'pilot'" in note and "'train'" not in note for note in index.notes)
 
 
 def images_alone(folder: Path) -> None:

@@ -198,7 +198,7 @@ def index_table(
     notes += note_persons([*shown, *(str(level) for level in labels.names if level is not None)])
     group = None if group is None else _option(group, "group", frame, notes)
     if split is None:
-        found = given_split(frame, {*columns.titles.values()})
+        found = given_split(frame, {*columns.titles.values()}, notes)
         if found is not None and found != "split":
             notes.append(f"Column '{found}' names the split of every row; `split` draws another one.")
         split = SHARES if found is None else found

@@ -21,6 +21,7 @@ SplitLike: TypeAlias = Mapping[str, float] | str
 SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}
 NAMES = {"train": "train", "training": "train", "trn": "train"}
 NAMES |= {"val": "validation", "valid": "validation", "validation": "validation", "dev": "validation"}
+NAMES |= {"tune": "validation", "tuning": "validation", "holdout": "test", "hold-out": "test", "held-out": "test"}
 NAMES |= {"test": "test", "testing": "test", "tst": "test"}
 """Names of the splits in a column or in folders, in lower case."""
 CODES = {"0": "train", "1": "validation", "2": "test"}
@@ -28,6 +29,8 @@ CODES = {"0": "train", "1": "validation", "2": "test"}
 CODED = ("split", "splits", "partition", "set", "subset", "data split")
 """Names of columns in which the numbers 0, 1 and 2 may stand for the splits."""
 DRAWN = "{train: 0.7, validation: 0.15, test: 0.15}"
+FEW_WORDS, LOOKED_AT = 10, 1_000
+"""A column with more different words than this, in its first rows, names no splits."""
 HELD_OUT = 0.15
 """Share of the training groups that become the validation split if a column names none."""
 
@@ -86,12 +89,13 @@ def names_splits(column: pd.Series) -> bool:
     return bool(found) and (found <= set(NAMES) or found <= set(CODES))
 
 
-def given_split(frame: pd.DataFrame, nodes: Collection[str]) -> str | None:
+def given_split(frame: pd.DataFrame, nodes: Collection[str], notes: list[str] | None = None) -> str | None:
     """The column that names the split of every row, if there is one.
 
     Args:
         frame: The table.
         nodes: Columns that are part of the graph.
+        notes: Collects a note about a column that names the split of some rows only.
 
     Raises:
         DataError: There are several, or a column named "split" has other contents.
@@ -102,17 +106,19 @@ def given_split(frame: pd.DataFrame, nodes: Collection[str]) -> str | None:
             continue
         called = title.strip().lower().replace("_", " ")
         column = frame[title]
-        if called in CODED:
-            if names_splits(column):
-                found.append(title)
-            elif called == "split":
-                raise DataError(
-                    f"Expected the splits train, validation and test (or 0, 1 and 2) in the column '{title}'; got "
-                    f"{_some(column)}. Name the splits so, draw them with `split: {{train: 0.7, validation: 0.15, "
-                    "test: 0.15}`, or add the column to the graph."
-                )
-        elif _may_be_words(column) and {"train", "test"} <= {split_name(word) for word in column.dropna().unique()}:
-            found += [title] if names_splits(column) else []
+        partly = _has_train_and_test(column)
+        if (called in CODED or partly) and names_splits(column):
+            found.append(title)
+        elif called == "split":
+            raise DataError(
+                f"Expected the splits train, validation and test (or 0, 1 and 2) in the column '{title}'; got "
+                f"{_some(column)}. Name the splits so, draw them with `split: {DRAWN}`, or add the column to the graph."
+            )
+        elif partly and notes is not None:
+            notes.append(
+                f"Column '{title}' names training and test rows but is not the split, since it also holds {_others(column)}. To "
+                "use it, name every split train, validation or test."
+            )
     if len(found) > 1:
         raise DataError(
             f"Expected one column that names the splits; got {' and '.join(map(repr, found))}. Choose one: "
@@ -180,11 +186,19 @@ def _words(column: pd.Series) -> pd.Series:
     return column.astype("string").str.strip().str.lower().str.removesuffix(".0")
 
 
-def _may_be_words(column: pd.Series) -> bool:
+def _has_train_and_test(column: pd.Series) -> bool:
+    """Whether some cells name the training and others the test split."""
     first = column.first_valid_index()
-    return first is not None and isinstance(column.loc[first], str) and split_name(column.loc[first]) is not None
+    if first is None or not isinstance(column.loc[first], str) or column.head(LOOKED_AT).nunique() > FEW_WORDS:
+        return False
+    return {"train", "test"} <= {split_name(word) for word in column.dropna().unique()}
 
 
 def _some(column: pd.Series) -> str:
     words = column.dropna().unique()[:4]
     return ", ".join(repr(str(word)) for word in words) or "empty cells only"
+
+
+def _others(column: pd.Series) -> str:
+    """Some of the words that name no split."""
+    return _some(column[[split_name(word) is None for word in column]])
