@@ -15,7 +15,7 @@ from .estimators.basis import FlexibleBasis
 from .estimators.folds import cross_folds
 from .estimators.outcome_model import OutcomeModel
 from .estimators.recalibration import Calibration, calibrated_propensities
-from .estimators.weighting import CLIP
+from .estimators.weighting import CLIP, least_propensity
 from .table import EncodedTable, numeric
 
 __all__ = [
@@ -41,7 +41,7 @@ SHARE_WORTH_A_WARNING = 0.01
 LEAST_EFFECTIVE_SHARE = 0.05
 MOST_POOR = 0.9
 LEAST_COMPARABLE = 10
-MOST_TRUNCATED = 0.02
+MOST_EXTREME = 0.02
 LEAST_PROPENSITY = 1e-6
 MOST_ROWS = 20_000
 MISCALIBRATED = "The propensity model of ", " is miscalibrated: its propensities are too "
@@ -60,7 +60,8 @@ class Overlap:
             rows, (control, treated); 1 when all weights are equal.
         comparable: Rows of each group whose propensities all lie in [0.01, 0.99], (control, treated).
         told_by: The region of the covariates that separates the groups best, as text.
-        truncated: Share of rows with a propensity below 0.01, whose weights are truncated.
+        truncated: Share of rows whose weights in doubly robust scores are truncated.
+        extreme: Share of rows with a propensity below 0.01.
         calibrations: Calibration of the propensities before they were calibrated.
     """
 
@@ -70,6 +71,7 @@ class Overlap:
     comparable: tuple[int, int]
     told_by: str
     truncated: float = 0.0
+    extreme: float = 0.0
     calibrations: tuple[Calibration, ...] = ()
 
     @property
@@ -85,7 +87,7 @@ class Overlap:
     @property
     def explodes(self) -> bool:
         """Whether many weights are extreme: a group's effective size is below 5 %, and not because of a few rows."""
-        return min(self.effective) < LEAST_EFFECTIVE_SHARE and self.truncated > MOST_TRUNCATED
+        return min(self.effective) < LEAST_EFFECTIVE_SHARE and self.extreme > MOST_EXTREME
 
 
 def treatment_overlap(table: EncodedTable, *, seed: int = 0) -> Overlap | None:
@@ -101,6 +103,7 @@ def treatment_overlap(table: EncodedTable, *, seed: int = 0) -> Overlap | None:
     propensity, calibrations = _calibrated(table, seed)
     rare = _rare(propensity, members)
     inside = propensity.min(axis=0) >= CLIP
+    least = least_propensity(table.units, np.average(members, axis=1, weights=table.weights))
     weights = [1 / np.maximum(own[member], LEAST_PROPENSITY) for own, member in zip(propensity, members, strict=True)]
     effective = [float(effective_size(weight) / len(weight)) for weight in weights]
     return Overlap(
@@ -109,7 +112,8 @@ def treatment_overlap(table: EncodedTable, *, seed: int = 0) -> Overlap | None:
         effective=(effective[0], effective[1]),
         comparable=(int((inside & members[0]).sum()), int((inside & members[1]).sum())),
         told_by=region(covariates, members[1]),
-        truncated=float((propensity.min(axis=0) < CLIP).mean()),
+        truncated=float((propensity < least).any(axis=0).mean()),
+        extreme=float((~inside).mean()),
         calibrations=calibrations,
     )
 
@@ -256,11 +260,7 @@ def _miscalibrated(overlap: Overlap, treatment: str) -> tuple[str, ...]:
 def _poor(overlap: Overlap, treatment: str) -> tuple[str, ...]:
     if overlap.poor < SHARE_WORTH_A_WARNING:
         return ()
-    truncated = (
-        f"; {overlap.truncated:.1%} of the rows have one below {CLIP:.0%}, where weights are truncated at {1 / CLIP:.0f}"
-        if overlap.truncated
-        else ""
-    )
+    truncated = f"; the weights of {overlap.truncated:.1%} of the rows are truncated" if overlap.truncated else ""
     return (
         f"Poor overlap: for {overlap.poor:.0%} of the rows one value of {treatment} has a probability below {RARE:.0%} or a "
         "tenth of its share given the adjustment set, so the estimate rests on few comparable rows there; mostly where "

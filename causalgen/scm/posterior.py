@@ -142,7 +142,7 @@ class Posterior:
 
     def transfer(
         self,
-        style: "Posterior | Mapping[str, Any]",
+        style: "Posterior | Mapping[str, Any] | pd.DataFrame",
         take: Sequence[str],
         *,
         hold: bool = False,
@@ -155,9 +155,9 @@ class Posterior:
         that noise.
 
         Args:
-            style: The other units, one or as many as these: a posterior, whose inferred values are represented by their
-                mean or most frequent label, or values by node. Noise is taken draw by draw if the numbers of particles
-                agree, else by its mean.
+            style: The other units, one or as many as these, in their order: a posterior, whose inferred values are
+                represented by their mean or most frequent label, or a mapping or data frame of values by node. Noise is
+                taken draw by draw if the numbers of particles agree, else by its mean.
             take: Attributes to take from them, and parts of the noise of other nodes as "node.part".
             hold: Whether all other attributes keep their values; by default they respond to those that are taken.
             seed: As in `counterfactual`.
@@ -171,7 +171,7 @@ class Posterior:
 
     @torch.no_grad()
     def reconstruct(self) -> Samples:
-        """The units as the mechanisms give them back from their noise: exactly where abduction is, else nearly.
+        """The units as the mechanisms compute them from their noise: equal where abduction is exact, else close.
 
         With particles, the first `B` of the `k * B` units are those of the first particle, and so on.
 

@@ -7,8 +7,10 @@ do(x := f(u_1 of the style, u_2, pa)): what no attribute records, such as the ve
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from torch import Tensor
 
+from ..columns import check_rows
 from ..errors import DataError, UnknownNameError, nearest
 from ..graph import Variable
 from ..typing import Noise, Values
@@ -44,12 +46,12 @@ def _known(scm: "StructuralCausalModel") -> list[str]:
 
 
 def style_interventions(
-    content: "Posterior", style: "Posterior | Mapping[str, Any]", take: Sequence[str], held: Values
+    content: "Posterior", style: "Posterior | Mapping[str, Any] | pd.DataFrame", take: Sequence[str], held: Values
 ) -> dict[str, Any]:
     """The interventions of `Posterior.transfer`; attributes in `held`, `(k * B,)`, keep these values."""
     scm, graph = content.scm, content.scm.graph
     parts = {name: find_noise_part(scm, name) for name in take}
-    values = style if isinstance(style, Mapping) else style.factual
+    values = _values_of(style)
     taken = [graph[name] for name, part in parts.items() if part is None]
     if not parts or any(variable.is_image for variable in taken):
         raise DataError(
@@ -105,10 +107,18 @@ class _Held:
         return self.values
 
 
-def _noise_of(style: "Posterior | Mapping[str, Any]", content: "Posterior", node: str, key: str) -> Tensor:
+def _values_of(style: "Posterior | Mapping[str, Any] | pd.DataFrame") -> Any:
+    """The values of the style by node."""
+    if not isinstance(style, Mapping | pd.DataFrame):
+        return style.factual
+    check_rows(style)
+    return style
+
+
+def _noise_of(style: "Posterior | Mapping[str, Any] | pd.DataFrame", content: "Posterior", node: str, key: str) -> Tensor:
     """One part of the style's noise, `(k * B, ...)` for the particles and units of the content."""
     name = f"{node}.{key}"
-    if isinstance(style, Mapping) or node not in style.noise or node not in content.noise:
+    if isinstance(style, Mapping | pd.DataFrame) or node not in style.noise or node not in content.noise:
         raise DataError(
             f"Expected units whose noise is known, to take {name}; got values, or a mechanism without abduction. "
             "Abduct the style with the same model."

@@ -147,6 +147,36 @@ def test_no_row_beyond_the_others_carries_the_estimate() -> None:
     assert max(row.high - row.low for row in found) < 0.6
 
 
+def few_of_a_label(seed: int) -> pd.DataFrame:
+    """120 rows with an effect of 1; in some labels of the confounder, one value of the treatment has one or two rows."""
+    rng = np.random.default_rng(seed)
+    z = rng.integers(1, 6, 120)
+    strength = np.array([0, 2, -1, 1, 3, -2])[z]
+    t = (rng.random(120) < expit(0.5 * strength)).astype(int)
+    return pd.DataFrame({"z": z, "t": t, "y": t + 2 * strength + rng.normal(size=120)})
+
+
+def whole_clusters(seed: int) -> pd.DataFrame:
+    """50 clusters of 10 rows that are treated as a whole, with an effect of 1."""
+    rng = np.random.default_rng(seed)
+    z, shared = rng.normal(size=(2, 50))
+    t, own = (rng.random(50) < expit(z)).astype(int), np.repeat(np.arange(50), 10)
+    y = t[own] + z[own] + shared[own] + rng.normal(size=500)
+    return pd.DataFrame({"z": z[own], "t": t[own], "y": y, "c": own})
+
+
+@pytest.mark.parametrize(("make", "seeds", "cluster"), [
+    pytest.param(few_of_a_label, range(8, 13), None, id="labels"),  # seed 11 gave -2.7 [-10, 4.6]
+    pytest.param(whole_clusters, range(28, 32), "c", id="clusters"),  # seed 30 gave -5.7 [-21, 9]
+])  # fmt: skip
+def test_no_row_with_an_extreme_weight_carries_the_estimate(make, seeds, cluster: str | None) -> None:
+    found = [
+        estimate_effect(LINE, make(seed), **ASK, methods=["doubly robust"], cluster=cluster).estimate for seed in seeds
+    ]
+    assert max(abs(row.value - 1) for row in found) < 1.2
+    assert max(row.high - row.low for row in found) < 4
+
+
 @pytest.mark.parametrize("code", [-999, 9_999])
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_no_code_among_numbers_moves_a_mean_beyond_the_observed_outcomes(code: int, seed: int) -> None:

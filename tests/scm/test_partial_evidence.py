@@ -190,6 +190,12 @@ def test_a_style_is_an_intervention_with_the_values_of_other_units(mixed: Struct
     held = posterior.transfer(style, ["age"], hold=True)
     assert torch.equal(held["volume"], content["volume"])
     assert torch.equal(held["sex"], content["sex"])
+    frame = pd.DataFrame({"age": style["age"].numpy()}, index=["c", "a", "b"])  # the names of the style's own units
+    assert torch.equal(posterior.transfer(frame, ["age"])["age"], moved["age"])
+    with pytest.raises(DataError, match="noise is known"):
+        posterior.transfer(frame, ["scan.z"])
+    with pytest.raises(DataError, match="same rows in the same order"):
+        posterior.transfer({"age": frame["age"], "volume": frame["age"].iloc[::-1]}, ["age", "volume"])
     one = posterior.transfer({"sex": "m"}, ["sex"])
     assert one.title == "do(sex = m)"
     drawn = mixed.abduct({"scan": content["scan"], "age": content["age"]}, particles=7, seed=0)

@@ -18,9 +18,9 @@ from .learners import LIBRARY, Learner, Prediction, boosting
 from .outcome_model import OutcomeModel
 from .recalibration import calibrated_propensities
 from .stacking import gains, stack, stack_remark
-from .weighting import balancing_weights
+from .weighting import balancing_weights, least_propensity
 
-__all__ = ["DoublyRobust", "RobustScores", "SuperLearner", "robust_scores"]
+__all__ = ["DoublyRobust", "RobustScores", "SuperLearner", "bounded_weights", "robust_scores"]
 
 LEAST_ROWS_TO_ADAPT = 1_000
 BOOSTING: dict[str, Learner] = {"boosting": boosting}
@@ -64,9 +64,9 @@ class DoublyRobust(AdjustmentEstimator):
     control h = e_a, s = 1[t = a]; overlap h = e_a e_b, s = h + e_a (1[t = b] - e_b) + e_b (1[t = a] - e_a).
     In the whole population it is consistent when the outcome models m or the propensities are right; in the others
     the tilt itself needs the propensities. Rows are scored by models that were fitted without them; predictions are
-    kept near the range of those for the models' own rows, and of the observed outcomes. In a small table the estimate
-    depends on the split into folds, so the scores are averaged over up to 5 splits, as long as they score at most 5,000
-    rows in total.
+    kept near the range of those for the models' own rows, and of the observed outcomes. Divisors e are truncated at
+    `least_propensity`. In a small table the estimate depends on the split into folds, so the scores are averaged over up
+    to 5 splits, as long as they score at most 5,000 rows in total.
 
     The nuisance models adapt: if boosted trees find structure in the rows of the first fold that the spline model
     misses (see `gains`), the two are stacked; miscalibrated propensities are recalibrated. A table whose structure
@@ -291,11 +291,17 @@ class SuperLearner(DoublyRobust):
     learners = LIBRARY
 
 
+def bounded_weights(arrays: Arrays, values: tuple[float, float], propensity: Array) -> Array:
+    """`balancing_weights` without the extremes that a table of this size cannot bear, shape `(2, rows)`."""
+    shares = np.array([np.average(arrays.treatment == value, weights=arrays.weights) for value in values])
+    return balancing_weights(propensity, arrays.population, least_propensity(arrays.units, shares))
+
+
 def robust_scores(arrays: Arrays, values: tuple[float, float], mean: Array, propensity: Array) -> RobustScores:
     """Doubly robust scores from out-of-fold means and propensities under both values, `(2, rows)`."""
     in_control, in_treated = ((arrays.treatment == value).astype(float) for value in values)
     e_control, e_treated = propensity
-    of_control, of_treated = balancing_weights(propensity, arrays.population)
+    of_control, of_treated = bounded_weights(arrays, values, propensity)
     share = {
         "whole": np.ones(len(e_treated)),
         "treated": in_treated,

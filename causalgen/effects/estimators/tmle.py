@@ -5,8 +5,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from .adjustment import Array, Arrays
-from .doubly_robust import DoublyRobust, RobustScores, robust_scores
-from .weighting import balancing_weights
+from .doubly_robust import DoublyRobust, RobustScores, bounded_weights, robust_scores
 
 __all__ = ["TargetedLearning"]
 
@@ -36,7 +35,7 @@ class TargetedLearning(DoublyRobust):
         low, high = self.bounds or (float(arrays.outcome.min()), float(arrays.outcome.max()))
         outcome = (arrays.outcome - low) / (high - low)
         start = np.clip((mean - low) / (high - low), EDGE, 1 - EDGE)
-        balancing = balancing_weights(propensity, arrays.population)
+        balancing = bounded_weights(arrays, values, propensity)
         targeted = []
         for own, balanced, value in zip(start, balancing, values, strict=True):
             weights = arrays.weights * balanced * (arrays.treatment == value)

@@ -5,10 +5,12 @@ import numpy as np
 from .adjustment import AdjustmentEstimator, Array, Arrays, Influence
 from .outcome_model import OutcomeModel
 
-__all__ = ["CLIP", "Weighting", "balancing_weights"]
+__all__ = ["CLIP", "Weighting", "balancing_weights", "least_propensity"]
 
 CLIP = 0.01
-"""Minimum propensity in the denominator of a weight."""
+"""Minimum propensity in the denominator of a weight; more in tables with few rows (see `least_propensity`)."""
+MOST_CLIPPED = 0.1
+RATE = 5.0
 POWERS = {
     "whole": ((-1, 0), (0, -1)),
     "treated": ((-1, 1), (0, 0)),
@@ -18,7 +20,28 @@ POWERS = {
 """Powers of e_a and e_b in the weights of the rows with value a, and of those with value b."""
 
 
-def balancing_weights(propensity: Array, population: str) -> Array:
+def least_propensity(units: int, shares: Array) -> Array:
+    r"""Minimum propensity in the weights of doubly robust scores, shape `(2, 1)`.
+
+    It is :math:`5 / (\sqrt n \ln n)` for n units, between 1 % and 10 %: in a small table, one row with a weight of 100 would
+    determine the estimate. Of a value with less than half of the rows it is less, in proportion to `shares`, since its
+    propensities are low everywhere; it is never below 1 %.
+
+    References:
+        Gruber, Phillips, Lee and van der Laan (2022), Data-adaptive selection of the propensity score truncation level.
+
+    Args:
+        units: Rows, or clusters of rows.
+        shares: Share of the rows with each of the two compared values, shape `(2,)`.
+
+    >>> least_propensity(400, np.array([0.5, 0.1])).round(3).tolist()
+    [[0.042], [0.01]]
+    """
+    level = min(RATE / (np.sqrt(units) * np.log(units)), MOST_CLIPPED)
+    return np.maximum(CLIP, level * np.minimum(1, 2 * shares))[:, None]
+
+
+def balancing_weights(propensity: Array, population: str, least: Array | float = CLIP) -> Array:
     """Weights under which the rows with either value resemble the population, shape `(2, rows)`.
 
     Only the denominator is kept away from 0: rows with a near-zero propensity get near-zero weight if the population
@@ -27,11 +50,12 @@ def balancing_weights(propensity: Array, population: str) -> Array:
     Args:
         propensity: Probabilities of the two values, shape `(2, rows)`.
         population: Key of `POWERS`.
+        least: Least divisor.
 
     >>> balancing_weights(np.array([[0.999], [0.001]]), "treated")[0].round(4)
     array([0.001])
     """
-    divisor = np.maximum(propensity, CLIP)
+    divisor = np.maximum(propensity, least)
     weights = np.ones_like(propensity)
     for own, powers in zip(weights, POWERS[population], strict=True):
         for power, raw, floored in zip(powers, propensity, divisor, strict=True):
