@@ -1,16 +1,23 @@
-"""One seed per public function, random state forked inside (Pyro and zuko accept no generator)."""
+"""One seed per public function, random state forked inside (Pyro and zuko accept no generator).
+
+The state belongs to the process, so blocks of several threads run one after the other: draws of one would otherwise move
+the state of another.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import RLock
 
 import torch
 
 __all__ = ["seeded"]
 
+ONE_AT_A_TIME = RLock()
+
 
 @contextmanager
 def seeded(seed: int | None, device: torch.device | str = "cpu") -> Iterator[None]:
-    """Run a block under `seed` and restore torch's random state; None uses the global state.
+    """Run a block under `seed` and restore torch's random state; None uses the global state. Other threads wait.
 
     >>> with seeded(3): a = torch.rand(2)
     >>> with seeded(3): b = torch.rand(2)
@@ -18,11 +25,12 @@ def seeded(seed: int | None, device: torch.device | str = "cpu") -> Iterator[Non
     True
     """
     if seed is None:
-        yield
+        with ONE_AT_A_TIME:
+            yield
         return
     device = torch.device(device)
     devices = [device] if device.type != "cpu" else []
     kind = device.type if devices else "cuda"  # without devices, torch only needs a type that it knows
-    with torch.random.fork_rng(devices=devices, device_type=kind):
+    with ONE_AT_A_TIME, torch.random.fork_rng(devices=devices, device_type=kind):
         torch.manual_seed(seed)
         yield

@@ -125,8 +125,8 @@ def as_tensor(variable: Variable, value: Any, like: Tensor, *, count: int | None
         like: Tensor whose device and dtype the result takes.
         count: If given, a single value is repeated that often and anything else must have that length.
     """
-    if isinstance(value, pd.Series):
-        value = value.to_numpy()
+    if isinstance(value, pd.Series):  # a cell may hold an image
+        value = list(value) if variable.is_image else value.to_numpy()
     if not variable.shape:
         value = _column(variable, value)
     if variable.is_discrete:

@@ -102,3 +102,14 @@ def test_true_is_not_the_label_1_of_several(scm: StructuralCausalModel, table: p
         scm.abduct(table, seed=0).counterfactual({"clinic": value})
     assert Variable("t", "binary", labels=(0, 1)).encode_all([True, False]) == [1, 0]
     assert Variable("t", "binary", labels=(False, True)).encode_all([1, False]) == [1, 0]
+
+
+def test_a_cell_of_a_data_frame_may_hold_an_image() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8)
+    graph = CausalGraph("x -> scan", [Variable("x", "continuous"), Variable("scan", "image", shape=(1, 8, 8))])
+    model = StructuralCausalModel(graph, {"x": "linear-gaussian"}).declare_fitted()
+    for cells in (list(pixels), pixels[:, None].tolist(), list(torch.tensor(pixels))):
+        frame = pd.DataFrame({"x": [0.0, 1.0, 2.0], "scan": pd.Series(cells)}).set_axis(["b", "c", "a"])
+        posterior = model.abduct(frame)
+        assert posterior.factual["scan"][:, 0].tolist() == pixels.tolist()
+        assert list(posterior.counterfactual({}).to_frame().index) == ["b", "c", "a"]
