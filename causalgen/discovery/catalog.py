@@ -157,7 +157,7 @@ class Search:
             from .constraint import fci, pc
             from .independence import independence_test
 
-            noted = independence_test(self.test, columns, self.knowledge.required)
+            noted = independence_test(self.test, columns, self.knowledge)
             found = (pc if name == "pc" else fci)(columns.names, noted, self.alpha, self.knowledge)
             return replace(found, separations=noted.separations(found))
         if name == "ges":

@@ -18,18 +18,19 @@ from ..graph import CausalGraph
 from ..graph.parse import Pair
 from .columns import SearchedColumns, embed
 from .equivalence import EquivalenceClass, Separation
+from .knowledge import Knowledge
 
 __all__ = ["DegenerateGaussian", "Noted", "Oracle", "independence_test"]
 
 
-def independence_test(name: str, columns: SearchedColumns, required: Iterable[Pair] = ()) -> "Noted":
-    """The test of that name over the columns; pairs of a required edge are never found independent."""
+def independence_test(name: str, columns: SearchedColumns, knowledge: Knowledge) -> "Noted":
+    """The test of that name over the columns, asked only where knowledge leaves the answer open."""
     if name == "mixed":
         test: CIT_Base = DegenerateGaussian(columns)
     else:
         values = columns.values.astype(np.int64) if name in ("gsq", "chisq") else columns.values
         test = CIT(values, name)
-    return Noted(test, columns.names, required)
+    return Noted(test, columns.names, knowledge)
 
 
 class DegenerateGaussian(CIT_Base):
@@ -61,28 +62,39 @@ class DegenerateGaussian(CIT_Base):
 
 
 class Noted(CIT_Base):
-    """A wrapper that stores the separating sets, and treats the ends of required edges as dependent.
+    """A wrapper that stores the separating sets, and applies knowledge to the tests.
 
-    causal-learn itself would drop a required edge, and keeps the union of all separating sets instead of one.
+    causal-learn itself would drop a required edge, and keeps the union of all separating sets instead of one. It also
+    conditions on columns that cause neither of two, such as those of later tiers: no separating set needs them, and given a
+    common effect, causes may look independent by chance.
+
+    Reference: Petersen, Osler, Ekstrom, Data-driven model building for life-course epidemiology, Am. J. Epidemiol. 190, 2021.
     """
 
-    def __init__(self, test: CIT_Base, names: tuple[str, ...], required: Iterable[Pair]) -> None:
+    def __init__(self, test: CIT_Base, names: tuple[str, ...], knowledge: Knowledge) -> None:
         super().__init__(np.empty((0, 0)))  # the base class would hash a printout of the data
         self.data, self.method = test.data, test.method
         self._test, self._names = test, names
-        self._kept = {frozenset((names.index(a), names.index(b))) for a, b in required}
+        self._knowledge = knowledge
         self._best: dict[Pair, Separation] = {}
 
     def __call__(self, X: int, Y: int, condition_set: Iterable[int] | None = None) -> float:
         """The p-value of independence between columns `X` and `Y` given others."""
         first, second = sorted((int(X), int(Y)))
-        if frozenset((first, second)) in self._kept:
+        pair = self._names[first], self._names[second]
+        if self._decided(pair, [self._names[k] for k in condition_set or ()]):
             return 0.0
         p = float(self._test(first, second, condition_set))
-        pair = self._names[first], self._names[second]
         if pair not in self._best or p > self._best[pair].p_value:
             self._best[pair] = Separation(*pair, tuple(self._names[k] for k in sorted(condition_set or ())), p)
         return p
+
+    def _decided(self, pair: Pair, given: Iterable[str]) -> bool:
+        """Whether an edge is required, or a column is given that can cause neither end."""
+        (a, b), forbids = pair, self._knowledge.forbids
+        if self._knowledge.requires(a, b) or self._knowledge.requires(b, a):
+            return True
+        return any(forbids(name, a) and forbids(name, b) for name in given)
 
     def separations(self, found: EquivalenceClass) -> tuple[Separation, ...]:
         """For each pair that is not adjacent, the conditioning set with the largest p-value."""

@@ -115,7 +115,9 @@ def _values_of(style: "Posterior | Mapping[str, Any] | pd.DataFrame") -> Any:
     return style
 
 
-def _noise_of(style: "Posterior | Mapping[str, Any] | pd.DataFrame", content: "Posterior", node: str, key: str) -> Tensor:
+def _noise_of(
+    style: "Posterior | Mapping[str, Any] | pd.DataFrame", content: "Posterior", node: str, key: str
+) -> Tensor:
     """One part of the style's noise, `(k * B, ...)` for the particles and units of the content."""
     name = f"{node}.{key}"
     if isinstance(style, Mapping | pd.DataFrame) or node not in style.noise or node not in content.noise:

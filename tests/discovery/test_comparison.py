@@ -164,17 +164,19 @@ def test_consistency_is_the_mean_share_of_the_graphs_adjacencies() -> None:
     assert comparison.pairs[0].as_expected == result.frequencies.share("a", "---", "b")
 
 
-def test_morphodigits_beside_its_graph() -> None:
-    """Five of six adjacencies at 10,000 rows. hurry -> pen is missed: thickness = ... 1.3 pen - 0.5 hurry nearly cancels it, so
-    that given thickness even the right logistic model has p = 0.54. Faithfulness fails in a data set anyone could have made.
+@pytest.mark.parametrize(("tiers", "missed"), [
+    pytest.param(["hurry", "pen", "thickness", "intensity"], 0, id="order known"),
+    pytest.param([], 1, id="order not known"),
+])  # fmt: skip
+def test_morphodigits_next_to_its_graph(tiers: list[str], missed: int) -> None:
+    """10,000 rows. thickness = ... 1.3 pen - 0.5 hurry nearly cancels hurry -> pen: given thickness even the right logistic model
+    has p = 0.54, and faithfulness fails. Whoever knows that thickness is later conditions on no such effect.
     """
     data = load("morphodigits", rows=100)
     assert data.truth is not None
-    result = discover(
-        data.truth.table(10_000, seed=0),
-        graph=data.graph,
-        knowledge=Knowledge(tiers=["hurry", "pen", "thickness", "intensity"]),
-    )
+    table = data.truth.table(10_000, seed=0)
+    result = discover(table, graph=data.graph, knowledge=Knowledge(tiers=tiers))
     comparison = result.compare(data.graph)
-    assert (comparison.shd, comparison.precision, comparison.recall) == (1, 1.0, 5 / 6)
-    assert "hurry and pen independent given thickness: not rejected" in comparison.pairs[0].reading
+    assert (comparison.precision, comparison.recall) == (1.0, (6 - missed) / 6)
+    if missed:
+        assert "hurry and pen independent given thickness: not rejected" in comparison.pairs[0].reading

@@ -1,6 +1,7 @@
 """Background knowledge: what it says, what it refuses, and that no algorithm goes against it."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from causalgen.discovery import Knowledge, discover
@@ -103,3 +104,18 @@ def test_an_edge_that_the_data_want_and_knowledge_forbids_is_gone_with_a_word() 
     result = discover(table("a -> b"), knowledge=Knowledge(forbidden="a -> b; b -> a"))
     assert str(result.found) == "a; b"
     assert any("knowledge allows no edge" in line for line in result.warnings)
+
+
+@pytest.mark.parametrize("algorithm", ["pc", "fci"])
+@pytest.mark.parametrize("knowledge", [
+    pytest.param(Knowledge(tiers=["cause", "middle", "effect"]), id="tiers"),
+    pytest.param(Knowledge(forbidden="effect -> {cause, middle}"), id="forbidden edges"),
+])  # fmt: skip
+def test_no_test_conditions_on_a_column_that_causes_neither(algorithm: str, knowledge: Knowledge) -> None:
+    """Given their common effect, cause and middle are independent here, since two paths cancel."""
+    rng = np.random.default_rng(0)
+    cause, noise, more = rng.normal(size=(3, 2_000))
+    middle = cause + noise
+    columns = pd.DataFrame({"cause": cause, "middle": middle, "effect": cause + middle + more})
+    assert not discover(columns, algorithm=algorithm).found.mark("cause", "middle")
+    assert discover(columns, algorithm=algorithm, knowledge=knowledge).found.mark("cause", "middle")
