@@ -169,8 +169,8 @@ def test_consistency_is_the_mean_share_of_the_graphs_adjacencies() -> None:
     pytest.param([], 1, id="order not known"),
 ])  # fmt: skip
 def test_morphodigits_next_to_its_graph(tiers: list[str], missed: int) -> None:
-    """10,000 rows. thickness = ... 1.3 pen - 0.5 hurry nearly cancels hurry -> pen: given thickness even the right logistic model
-    has p = 0.54, and faithfulness fails. Whoever knows that thickness is later conditions on no such effect.
+    """10,000 rows. thickness = ... 1.3 pen - 0.5 hurry nearly cancels hurry -> pen: given thickness even the right logistic
+    model has p = 0.54, and faithfulness fails. Whoever knows that thickness is later conditions on no such effect.
     """
     data = load("morphodigits", rows=100)
     assert data.truth is not None

@@ -116,8 +116,8 @@ def given_split(frame: pd.DataFrame, nodes: Collection[str], notes: list[str] | 
             )
         elif partly and notes is not None:
             notes.append(
-                f"Column '{title}' names training and test rows but is not the split, since it also holds {_others(column)}. To "
-                "use it, name every split train, validation or test."
+                f"Column '{title}' names training and test rows but is not the split, since it also holds {_others(column)}. "
+                "To use it, name every split train, validation or test."
             )
     if len(found) > 1:
         raise DataError(
