@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from tiny_pipeline import located
 from torch import Tensor
 
 from causalgen.graph import Variable
@@ -64,9 +65,14 @@ class Case:
         options = "-".join(str(v) for v in self.options.values() if isinstance(v, str | float))
         return "-".join(filter(None, (self.mechanism, self.variable.name, f"{len(self.parents)}parents", options)))
 
+    @property
+    def needs_files(self) -> bool:
+        """Whether its network or codec lies in a folder."""
+        return "folder" in str(self.options)
+
     def build(self) -> Mechanism:
         torch.manual_seed(0)
-        return build(self.mechanism, self.variable, self.parents, self.options)
+        return build(self.mechanism, self.variable, self.parents, located(self.options))
 
 
 def case(mechanism: str, variable: Variable, parents: dict[str, Variable], **options: Any) -> Case:
@@ -101,6 +107,16 @@ CASES = [
     case("diffusion", COLOUR, SCALARS, width=8, steps=3, guidance=2.0),
     case("diffusion", COLOUR, {"age": AGE}, width=8, steps=3, attention=2),
     case("diffusion", UNIT, {"kind": KIND}, width=8, steps=3, sampler="ddim"),
+    case("diffusion", THUMBNAIL, SCALARS, network={"folder": "unet", "rank": 2}, steps=3, guidance=2.0),
+    case("diffusion", THUMBNAIL, {"age": AGE}, network={"folder": "v/unet"}, steps=3),
+    case(
+        "latent",
+        COLOUR,
+        {"pen": PEN},
+        codec={"codec": "diffusers", "folder": "vae"},
+        residual=0.5,
+        inner={"mechanism": "diffusion", "network": {"folder": "unet"}, "steps": 3},
+    ),
     case("flow-matching", GREY, ALL, width=8, steps=3),
     case("flow-matching", COLOUR, ALL, width=16, blocks=2, steps=3, network="transformer"),
     case("flow-matching", UNIT, {"age": AGE}, width=8, solver="dopri5", dropout=0.0),

@@ -124,6 +124,8 @@ class Mechanism(nn.Module, ABC):
     """Options of models that were saved before these could be chosen, where they differ from the defaults."""
     works: tuple[str, ...] = ()
     """Keys of the works that a report cites for this mechanism (see `causalgen.reports.citations`)."""
+    outside: tuple[str, ...] = ()
+    """Files that a saved model needs next to its own, as text."""
     abduction: Abduction = Abduction.NONE
     tolerance: float = 1e-4
     """Maximum error, in natural units, that is left in a null intervention where `composes` holds."""

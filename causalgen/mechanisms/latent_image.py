@@ -94,6 +94,8 @@ class LatentImage(Abductive):
         self.inner = _inner(
             Variable(variable.name, "image", shape=self.codec.map_shape, support=(-1, 1)), parents, inner
         )
+        if isinstance(self.inner, Diffusion) and self.inner.backbone is not None:
+            self.inner.reach = _in_pipeline_units(self.codec, variable)
         # With all its options, so that a saved model keeps them where defaults change.
         self.options["inner"] = {
             "mechanism": _word_and_options(inner, "mechanism", "flow-matching")[0],
@@ -108,6 +110,10 @@ class LatentImage(Abductive):
     @property
     def trained_before(self) -> Mapping[str, Mechanism]:
         return {"codec": self.codec} if self.codec.trainable else {}
+
+    @property
+    def outside(self) -> tuple[str, ...]:  # type: ignore[override]
+        return self.inner.outside
 
     @property
     def selection(self) -> tuple[str, ...]:
@@ -202,6 +208,17 @@ def _codec(variable: Variable, given: str | Mapping[str, Any]) -> Autoencoder | 
     cls = _known(word, CODECS, f"the codec of '{variable.name}'")
     check_options(cls, word, variable.name, options)
     return cls(variable, {}, **options)
+
+
+def _in_pipeline_units(codec: Autoencoder | PretrainedAutoencoder, variable: Variable) -> float:
+    """The reach of the codec's map after it took the units of its pipeline, in which a frozen backbone has learned."""
+    if not isinstance(codec, PretrainedAutoencoder):
+        raise ValueError(
+            f"Expected the frozen codec of the same pipeline with the frozen backbone of '{variable.name}', such as codec: "
+            "{codec: diffusers, folder: my-pipeline/vae}; got one that fit trains, whose maps the backbone has never seen."
+        )
+    codec.keep_pipeline_units()
+    return codec.reach
 
 
 def _inner(variable: Variable, parents: Mapping[str, Variable], given: str | Mapping[str, Any]) -> Abductive:

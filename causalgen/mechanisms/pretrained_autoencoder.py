@@ -1,33 +1,33 @@
-r"""Frozen codec from a local folder, an `AutoencoderKL` of diffusers: the optional extra; the only module that imports it.
+r"""Frozen codec from a local folder, an `AutoencoderKL` of diffusers.
 
 .. math:: m = \operatorname{clip}\bigl((E(x) - a) / 3 b,\, -1,\, 1\bigr), \qquad x \approx D(a + 3 b\, m)
 
-with location a and scale b of each channel over training images.
+with location a and scale b of each channel over training images. Behind a frozen backbone, a and b are instead those with which
+the pipeline was trained, and the map reaches further: :math:`m = \operatorname{clip}((E(x) - a) / 6 b, -1, 1)`.
 """
 
-import json
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pyro.distributions as dist
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Distribution
 
-from ..errors import DataError
 from ..graph import Variable
 from ..nn import Grid
+from ..nn.local_diffusers import CODEC, build_network, read_network
 from ..typing import Noise, Values
 from .base import Mechanism
 from .likelihoods import Gaussian
 
 __all__ = ["PretrainedAutoencoder"]
 
-CLASS = "AutoencoderKL"
 REACH = 3.0
 """Standard deviations of a channel that the map covers; what lies beyond is cut off."""
+PIPELINE_REACH = 6.0
+"""The same in the units of a pipeline, where the images at hand need not have a mean of 0 and a deviation of 1."""
 SEEN = 256
 """Training images that the scales are fitted to."""
 PIECE = 16
@@ -65,7 +65,7 @@ class PretrainedAutoencoder(Mechanism):
         config: Mapping[str, Any] | str = "",
     ) -> None:
         super().__init__(variable, {})
-        network: Any = _build(dict(config)) if isinstance(config, Mapping) else _read(folder)
+        network = build_network(config, CODEC) if isinstance(config, Mapping) else read_network(folder, CODEC)
         self.network = network.requires_grad_(False)
         self.config = {key: value for key, value in network.config.items() if key != "_name_or_path"}
         stages = len(self.config["block_out_channels"]) - 1
@@ -85,26 +85,36 @@ class PretrainedAutoencoder(Mechanism):
         self.likelihood = Gaussian(variable.shape[0], variable.support or (0.0, 255.0)).requires_grad_(False)
         self.register_buffer("location", torch.zeros(self.map_shape[0], 1, 1))
         self.register_buffer("scale", torch.ones(self.map_shape[0], 1, 1))
+        self.reach, self.fits_scale = REACH, True
+
+    def keep_pipeline_units(self) -> None:
+        """Scale the map as the backbone of the same pipeline expects it, not to the training images."""
+        self.reach, self.fits_scale = PIPELINE_REACH, False
 
     @torch.no_grad()
     def initialize(self, value: Tensor, parents: Values) -> None:
         """Fit the scales of the map, and that of the residual, to some training images."""
         chosen = value[torch.linspace(0, len(value) - 1, min(SEEN, len(value))).long().to(value.device)]
         pieces = [piece.to(self.location) for piece in chosen.split(PIECE)]
-        latents = torch.cat([self._latents(piece) for piece in pieces])
-        self.location.copy_(latents.mean(dim=(0, 2, 3))[:, None, None])
-        self.scale.copy_(latents.std(dim=(0, 2, 3)).clamp_min(1e-6)[:, None, None])
+        if self.fits_scale:
+            latents = torch.cat([self._latents(piece) for piece in pieces])
+            self.location.copy_(latents.mean(dim=(0, 2, 3))[:, None, None])
+            self.scale.copy_(latents.std(dim=(0, 2, 3)).clamp_min(1e-6)[:, None, None])
+        else:
+            location, scale = self._pipeline_units()
+            self.location.copy_(location)
+            self.scale.copy_(scale)
         left = [self.likelihood.to_unit(piece) - self.draw(self.encode(piece)).clamp(-1, 1) for piece in pieces]
         spread = torch.cat(left).square().mean(dim=(0, 2, 3)).sqrt().clamp_min(1e-3)
         self.likelihood.log_scale.copy_(spread.log()[:, None, None])
 
     def encode(self, value: Tensor) -> Tensor:
         """Images `(B, C, H, W)`, natural units, to maps `(B, *map_shape)` on [-1, 1]."""
-        return ((self._latents(value) - self.location) / (REACH * self.scale)).clamp(-1, 1)
+        return ((self._latents(value) - self.location) / (self.reach * self.scale)).clamp(-1, 1)
 
     def draw(self, maps: Tensor) -> Tensor:
         """Maps to images on the likelihood's scale, `(B, C, H, W)`."""
-        return self.grid.crop(self.network.decode(self.location + REACH * self.scale * maps).sample)
+        return self.grid.crop(self.network.decode(self.location + self.reach * self.scale * maps).sample)
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
         zero = self._zero
@@ -116,50 +126,12 @@ class PretrainedAutoencoder(Mechanism):
     def _latents(self, value: Tensor) -> Tensor:
         return self.network.encode(self.grid.pad(self.likelihood.to_unit(value))).latent_dist.mode()
 
-
-def _read(folder: str) -> nn.Module:
-    """The network in a folder, in 32 bits."""
-    path = Path(folder)
-    if not folder or not (path / "config.json").is_file():
-        inside = " It looks like a pipeline: name its subfolder vae." if (path / "model_index.json").is_file() else ""
-        raise DataError(
-            f"Expected the folder of a frozen codec, with config.json and weights as safetensors; got '{folder}'.{inside}"
+    def _pipeline_units(self) -> tuple[Tensor, Tensor]:
+        """Location and scale of the latents as the pipeline declares them, `(channels, 1, 1)`."""
+        one = torch.ones_like(self.location)
+        means, spreads = (self.config.get(f"latents_{word}") for word in ("mean", "std"))
+        location = (
+            one * (self.config.get("shift_factor") or 0.0) if means is None else one.new_tensor(means).view_as(one)
         )
-    autoencoder = _diffusers_class()
-    try:
-        found = json.loads((path / "config.json").read_text(encoding="utf-8")).get("_class_name")
-        if found != CLASS:
-            raise DataError(f"Expected an {CLASS} of diffusers in '{folder}'; got {found!r}.")
-        network, report = autoencoder.from_pretrained(
-            path, local_files_only=True, use_safetensors=True, low_cpu_mem_usage=False, torch_dtype=torch.float32,
-            output_loading_info=True,
-        )  # fmt: skip
-    except DataError:
-        raise
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DataError(f"Expected a frozen codec in '{folder}'; it cannot be read: {reason}") from None
-    if missing := report["missing_keys"]:
-        raise DataError(
-            f"Expected all weights of the codec in '{folder}'; '{sorted(missing)[0]}' is missing. Restore it."
-        )
-    return network
-
-
-def _build(config: dict[str, Any]) -> nn.Module:
-    """The network that a saved model describes, without its weights."""
-    autoencoder = _diffusers_class()
-    try:
-        return autoencoder.from_config(config)
-    except Exception as error:
-        raise DataError(f"Expected the description of an {CLASS}; got one that fails with: {error}") from None
-
-
-def _diffusers_class() -> Any:
-    try:
-        from diffusers import AutoencoderKL
-    except ImportError:
-        raise ImportError(
-            "Expected diffusers to read a frozen codec; it is not installed. Run: pip install 'causalgen[diffusers]'"
-        ) from None
-    return AutoencoderKL
+        spread = one if spreads is None else one.new_tensor(spreads).view_as(one)
+        return location, spread / self.config["scaling_factor"]

@@ -17,11 +17,11 @@ the result is a guided edit, not a counterfactual of the model, and is labelled 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import ClassVar, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import pyro.distributions as dist
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from ..errors import UnknownNameError, nearest
@@ -70,13 +70,15 @@ class TransportMechanism(Abductive):
     volumes = True
     limits: ClassVar = {"blocks": 256, "steps": 10_000}
     by_parent: ClassVar = ("guidance",)
+    reach: float = 1.0
+    """Greatest value of the scale on which the network sees images; that of a codec behind a frozen backbone is wider."""
 
     def __init__(
         self,
         variable: Variable,
         parents: Mapping[str, Variable],
         *,
-        network: Network = "u-net",
+        network: Network | Mapping[str, Any] = "u-net",
         width: int = 64,
         blocks: int = 1,
         attention: int = 0,
@@ -97,30 +99,31 @@ class TransportMechanism(Abductive):
         self.low, self.high = variable.support or (0.0, 255.0)
         self.embed = ParentEmbedding(self.parents, CONTEXT, droppable=dropout > 0)
         self.maps = ImageMaps(self.parents, variable.shape)
+        self.network = self._built(network, width=width, blocks=blocks, attention=attention)
+
+    def _built(self, network: Network | Mapping[str, Any], *, width: int, blocks: int, attention: int) -> nn.Module:
+        variable, size = self.variable, {"width": width, "blocks": blocks, "maps": self.maps.channels}
         if network not in get_args(Network):
             raise ValueError(f"Expected a network among {', '.join(get_args(Network))}; got {network!r}.")
-        if network == "transformer" and attention:
+        if network == "u-net":
+            return UNet(variable.shape, CONTEXT, attention=attention, **size)
+        if attention:
             raise ValueError(
                 "Expected attention=0 for a transformer, whose blocks all have attention; got another number."
             )
-        if network == "transformer" and variable.is_volume:
+        if variable.is_volume:
             raise ValueError(
                 f"Expected network='u-net' for the volume '{variable.name}'; got 'transformer', for images only."
             )
-        size: dict[str, int] = {"width": width, "blocks": blocks, "maps": self.maps.channels}
-        self.network = (
-            Transformer(variable.shape, CONTEXT, **size)
-            if network == "transformer"
-            else UNet(variable.shape, CONTEXT, attention=attention, **size)
-        )
+        return Transformer(variable.shape, CONTEXT, **size)
 
     @abstractmethod
     def to_data(self, noise: Noise, field: Field) -> Tensor:
-        """Carry noise along `field` from time 0 to time 1: images `(B, C, H, W)` on the [-1, 1] scale, not clipped."""
+        """Carry noise along `field` from time 0 to time 1: images `(B, C, H, W)` on the network's scale, not clipped."""
 
     @abstractmethod
     def to_noise(self, state: Tensor, field: Field) -> Noise:
-        """Carry images on the [-1, 1] scale along `field` from time 1 to time 0."""
+        """Carry images on the network's scale along `field` from time 1 to time 0."""
 
     def initialize(self, value: Tensor, parents: Values) -> None:
         self.embed.fit(parents)
@@ -138,10 +141,10 @@ class TransportMechanism(Abductive):
             state = self.unclipped(noise, parents)
         else:
             state = self.to_data(noise, self._guided(parents, noise["z"].shape[0], changed))
-        return (state.clamp(-1, 1) + 1) * ((self.high - self.low) / 2) + self.low
+        return ((state / self.reach).clamp(-1, 1) + 1) * ((self.high - self.low) / 2) + self.low
 
     def unclipped(self, noise: Noise, parents: Values) -> Tensor:
-        """The image of unguided noise on the [-1, 1] scale, before values outside it are cut off, `(B, C, H, W)`."""
+        """The image of unguided noise on the network's scale, before values outside it are cut off, `(B, C, H, W)`."""
         return self.to_data(noise, self._field(parents, noise["z"]))
 
     def abduct(self, value: Tensor, parents: Values, *, draw: bool = True) -> Noise:
@@ -149,8 +152,8 @@ class TransportMechanism(Abductive):
         return self.to_noise(self.to_unit(value), self._field(parents, value))
 
     def to_unit(self, value: Tensor) -> Tensor:
-        """Natural units to [-1, 1]."""
-        return (value - self.low) * (2 / (self.high - self.low)) - 1
+        """Natural units to the network's scale, [-1, 1] by default."""
+        return self.reach * ((value - self.low) * (2 / (self.high - self.low)) - 1)
 
     def predict(self, state: Tensor, time: Tensor, parents: Values) -> Tensor:
         """Output of the network at times `(B,)`; in training each parent is hidden at random."""

@@ -99,6 +99,7 @@ def _lines(scm: StructuralCausalModel, card: ModelCard) -> list[str]:
         "*identified under assumptions*: determined by the data if the assumption holds, which they do not test; *bounded*: "
         "the data give an interval at best; *a convention*: one of many answers that fit the data equally well.",
         "",
+        *_outside(scm),
         "## Training",
         "",
         *(f"- {_plain(key)}: {_plain(value)}" for key, value in card.training.items()),
@@ -169,6 +170,20 @@ def _values(variable: Variable) -> str:
 def _mechanisms(scm: StructuralCausalModel) -> list[list[str]]:
     columns = ("mechanism", "abduction", "counterfactuals", "assumption")
     return [[str(name), *(str(row[column]) for column in columns)] for name, row in scm.summary().iterrows()]
+
+
+def _outside(scm: StructuralCausalModel) -> list[str]:
+    """What the folder lacks, with an empty line after it."""
+    needed = [(name, what) for name, mechanism in scm.mechanisms.items() for what in mechanism.outside]
+    lines = [f"- The mechanism of {_plain(name)} needs {_plain(what)}." for name, what in needed]
+    if not lines:
+        return []
+    return [
+        "**This folder is not complete.** Its model also needs the following files, whose licence holds, too:",
+        "",
+        *lines,
+        "",
+    ]
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:

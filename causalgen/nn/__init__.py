@@ -3,6 +3,7 @@
 from .adversarial import Critic, Generator, gradient_penalty, saturation
 from .attention import SelfAttention
 from .averaging import growing_average
+from .backbone import FrozenUNet
 from .conditional_mean import ConditionalMean
 from .conv import (
     CONVOLUTIONS,
@@ -38,6 +39,7 @@ __all__ = [
     "CouplingStack",
     "Critic",
     "Features",
+    "FrozenUNet",
     "Generator",
     "Grid",
     "ImageMaps",

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -36,13 +37,16 @@ def _mechanism(value: Any) -> Any:
 
 
 def _near(given: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Resolve a mechanism whose code and codec are relative to `folder`."""
+    """Resolve a mechanism whose code, codec and frozen backbone are relative to `folder`, and the one inside it."""
     found = dict(given)
     if isinstance(word := given.get("mechanism"), str):
         found["mechanism"] = code_near(word, folder)
-    codec = given.get("codec")
-    if isinstance(codec, dict) and isinstance(codec.get("folder"), str):
-        found["codec"] = codec | {"folder": str(folder / codec["folder"])}
+    for name in ("codec", "network"):
+        part = given.get(name)
+        if isinstance(part, dict) and isinstance(part.get("folder"), str):
+            found[name] = part | {"folder": os.path.abspath(folder / part["folder"])}
+    if isinstance(inner := given.get("inner"), dict):
+        found["inner"] = _near(inner, folder)
     return found
 
 

@@ -139,6 +139,7 @@ def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
 
 
 def _damaged(path: Path, found: str) -> CheckpointError:
+    reason = found.rstrip(".")
     return CheckpointError(
-        f"Expected a readable checkpoint in '{path}'; got: {found}. Delete the file to train afresh."
+        f"Expected a readable checkpoint in '{path}'; got: {reason}. Delete the file to train afresh."
     )

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from ..errors import DivergenceError
 from ..mechanisms import Mechanism
-from ..nn import ConvBlock, growing_average, seeded
+from ..nn import ConvBlock, FrozenUNet, growing_average, seeded
 from ..scm.chunks import units_at_once
 from .config import Stage
 from .private_step import PrivateStep, StepNoise
@@ -71,7 +71,7 @@ class NodeTrainer:
         if variable.is_image and not variable.is_volume and self.noise is None:  # the fastest layout of convolutions
             self.mechanism.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         for module in self.mechanism.modules():
-            if isinstance(module, ConvBlock):
+            if isinstance(module, ConvBlock | FrozenUNet):
                 module.checkpointed = self.stage.checkpointing
         self.groups = self.mechanism.parameter_groups()
         momentum = self.mechanism.momentum

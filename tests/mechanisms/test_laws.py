@@ -63,8 +63,11 @@ def test_every_parameter_gets_a_gradient(ready) -> None:
         assert all(loss.shape == value.shape[:1] for loss in losses.values())
         for objective in learning.parameter_groups():
             losses[objective].mean().backward(retain_graph=True)
-    unreached = [n for n, p in mechanism.named_parameters() if p.numel() and (p.grad is None or not p.grad.any())]
-    assert not unreached
+    frozen = [p for p in mechanism.parameters() if not p.requires_grad]
+    assert not frozen or mechanism.outside
+    assert all(parameter.grad is None for parameter in frozen)
+    learned = {n: p for n, p in mechanism.named_parameters() if p.requires_grad and p.numel()}
+    assert not [n for n, p in learned.items() if p.grad is None or not p.grad.any()]
 
 
 def test_null_intervention_returns_what_abduction_promises(ready) -> None:

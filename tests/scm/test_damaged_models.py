@@ -13,6 +13,7 @@ import torch
 from effort import no_hang
 from mechanism_cases import CASES
 from safetensors.torch import load_file, save_file
+from tiny_pipeline import located
 from torch import Tensor
 
 from causalgen.errors import CheckpointError
@@ -323,8 +324,9 @@ def test_a_mechanism_that_reads_tensors_while_it_is_built_can_be_loaded(
 def test_every_mechanism_can_be_looked_at_before_it_is_built() -> None:
     """No constructor reads a number from a tensor, which has none on the meta device."""
     for case in CASES:
+        options = located(case.options)
         with torch.device("meta"):
-            mechanism = build(case.mechanism, case.variable, case.parents, case.options)
+            mechanism = build(case.mechanism, case.variable, case.parents, options)
         real = case.build()
         shapes = {key: tensor.shape for key, tensor in real.state_dict().items()}
         assert {key: tensor.shape for key, tensor in mechanism.state_dict().items()} == shapes

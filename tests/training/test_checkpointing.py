@@ -6,12 +6,13 @@ from mechanism_cases import CASES, Case, data
 from torch import Tensor
 
 from causalgen.mechanisms.catalog import words_for
-from causalgen.nn import ConvBlock, seeded
+from causalgen.nn import ConvBlock, FrozenUNet, seeded
 from causalgen.training import FitConfig, Stage
 from causalgen.training.fabric import fabric_for
 from causalgen.training.stage import NodeTrainer
 
 FIRST = [next(case for case in CASES if case.mechanism == word) for word in words_for("image")]
+FROZEN = next(case for case in CASES if case.needs_files)
 
 
 def gradients(case: Case, *, checkpointing: bool) -> dict[str, Tensor]:
@@ -22,7 +23,7 @@ def gradients(case: Case, *, checkpointing: bool) -> dict[str, Tensor]:
         part.declare_fitted()
     stage = Stage(batch_size=len(value), checkpointing=checkpointing)
     trainer = NodeTrainer(case.variable.name, mechanism.train(), stage, 10, fabric_for(FitConfig(), image=True))
-    blocks = [module for module in mechanism.modules() if isinstance(module, ConvBlock)]
+    blocks = [module for module in mechanism.modules() if isinstance(module, ConvBlock | FrozenUNet)]
     assert blocks
     assert all(block.checkpointed == checkpointing for block in blocks)
     for part in (*mechanism.trained_before.values(), trainer.mechanism):
@@ -32,7 +33,7 @@ def gradients(case: Case, *, checkpointing: bool) -> dict[str, Tensor]:
     return {name: p.grad for name, p in mechanism.named_parameters() if p.grad is not None}
 
 
-@pytest.mark.parametrize("case", FIRST, ids=str)
+@pytest.mark.parametrize("case", [*FIRST, FROZEN], ids=str)
 def test_the_gradients_are_the_same(case: Case) -> None:
     kept, again = (gradients(case, checkpointing=checkpointing) for checkpointing in (False, True))
     assert kept.keys() == again.keys()

@@ -30,7 +30,7 @@ from causalgen.training.private_step import PrivateStep, StepNoise, unit_gradien
 from causalgen.training.private_units import PrivateUnits
 
 pytestmark = pytest.mark.filterwarnings("ignore::causalgen.errors.PrivacyWarning")
-PRIVATE = [case for case in CASES if not case.build().privacy_obstacle]
+PRIVATE = [case for case in CASES if not (case.needs_files or case.build().privacy_obstacle)]
 X, Y = Variable("x", "continuous", support=(-5, 5)), Variable("y", "continuous", support=(-20, 20))
 G, IM = Variable("g", "categorical", labels=("a", "b", "c")), Variable("im", "image", shape=(1, 10, 10))
 GRAPH = CausalGraph("x -> y; {x, g} -> im", [X, Y, G, IM])
