@@ -71,8 +71,9 @@ class Case:
         return "folder" in str(self.options)
 
     def build(self) -> Mechanism:
+        options = located(self.options)
         torch.manual_seed(0)
-        return build(self.mechanism, self.variable, self.parents, located(self.options))
+        return build(self.mechanism, self.variable, self.parents, options)
 
 
 def case(mechanism: str, variable: Variable, parents: dict[str, Variable], **options: Any) -> Case:
@@ -109,14 +110,6 @@ CASES = [
     case("diffusion", UNIT, {"kind": KIND}, width=8, steps=3, sampler="ddim"),
     case("diffusion", THUMBNAIL, SCALARS, network={"folder": "unet", "rank": 2}, steps=3, guidance=2.0),
     case("diffusion", THUMBNAIL, {"age": AGE}, network={"folder": "v/unet"}, steps=3),
-    case(
-        "latent",
-        COLOUR,
-        {"pen": PEN},
-        codec={"codec": "diffusers", "folder": "vae"},
-        residual=0.5,
-        inner={"mechanism": "diffusion", "network": {"folder": "unet"}, "steps": 3},
-    ),
     case("flow-matching", GREY, ALL, width=8, steps=3),
     case("flow-matching", COLOUR, ALL, width=16, blocks=2, steps=3, network="transformer"),
     case("flow-matching", UNIT, {"age": AGE}, width=8, solver="dopri5", dropout=0.0),
@@ -134,6 +127,14 @@ CASES = [
     case("latent", GREY, ALL, **SMALLEST["latent"]),
     case("latent", COLOUR, SCALARS, inner={"mechanism": "image-flow", "width": 8}, codec={"width": 8}, residual=1.0),
     case("latent", UNIT, {}, inner={"mechanism": "conv-vae", **SMALL}, codec={"width": 8, "fine": 4}),
+    case(
+        "latent",
+        COLOUR,
+        {"pen": PEN},
+        codec={"codec": "diffusers", "folder": "vae"},
+        residual=0.5,
+        inner={"mechanism": "diffusion", "network": {"folder": "unet"}, "steps": 3},
+    ),
     case("diffusion", GREY, {"scan": SCAN, "pen": PEN}, width=8, steps=3, guidance=2.0),
     *(case(name, COLOUR, {"grey": GREY, "unit": UNIT}, **size) for name, size in SMALLEST.items()),
     case("conv-vae", VOLUME, SCALARS, **SMALL, residual=1.0),

@@ -31,9 +31,15 @@ def save_pipeline(
         prediction: What the backbone predicts.
         schedule: Further entries of the noise schedule.
     """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        _write(folder, channels, latents, {"prediction_type": prediction, **(schedule or {})})
+    return folder
+
+
+def _write(folder: Path, channels: int, latents: int, schedule: dict[str, Any]) -> None:
     import diffusers
 
-    torch.manual_seed(0)
     diffusers.AutoencoderKL(
         in_channels=channels, out_channels=channels, block_out_channels=(8, 8, 8), down_block_types=("DownEncoderBlock2D",) * 3,
         up_block_types=("UpDecoderBlock2D",) * 3, layers_per_block=1, latent_channels=latents, norm_num_groups=4,
@@ -45,10 +51,9 @@ def save_pipeline(
     ).save_pretrained(folder / "unet")  # fmt: skip
     diffusers.DDPMScheduler(
         num_train_timesteps=1000, beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012,
-        prediction_type=prediction, **(schedule or {}),
+        **schedule,
     ).save_pretrained(folder / "scheduler")  # fmt: skip
     (folder / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline"}))
-    return folder
 
 
 def located(options: dict[str, Any]) -> dict[str, Any]:
