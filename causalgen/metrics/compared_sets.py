@@ -1,6 +1,7 @@
 """What is compared over all units of a cohort at once, features of images and noise, gathered block by block.
 
-These numbers stay in memory, unlike the images: at most 10,000 units, drawn by the seed, are compared.
+These numbers stay in memory, unlike the images: at most 10,000 units, drawn by the seed, are compared, or fewer where each has
+more than 2,000 numbers.
 """
 
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ __all__ = ["GatheredNoise", "Points"]
 
 MOST = 10_000
 NUMBERS, FEWEST = 20_000_000, 1000
-"""Numbers of the noise in each row of the table, and units below which their number does not matter."""
+"""Numbers in each row of the table, and units below which their number does not matter."""
 
 
 @dataclass(eq=False)
@@ -41,7 +42,13 @@ class Points:
     @cached_property
     def places(self) -> NDArray[np.int64]:
         """Places of the compared units in the cohort."""
-        return _drawn(self.cohort, MOST)
+        one = self.cohort.stored(self.cohort.data.rows(self.cohort.rows[:1])[self.cohort.image])
+        return _drawn(self.cohort, self.features(one).shape[1])
+
+    @property
+    def note(self) -> str:
+        """How many units are compared, in a sentence; empty where all are."""
+        return _note("Realism and variety compare the features", len(self.places), self.cohort)
 
     @property
     def groups(self) -> NDArray:
@@ -92,9 +99,14 @@ class GatheredNoise:
         for row, posterior in block.posteriors.items():
             noise = flat_noise(posterior, block.image)
             if self.places is None:
-                self.places = _drawn(self.cohort, max(FEWEST, min(MOST, NUMBERS // max(1, noise.shape[1]))))
+                self.places = _drawn(self.cohort, noise.shape[1])
             inside = np.isin(np.arange(block.start, block.start + len(noise)), self.places)
             self.found.setdefault(row, []).append(noise[inside])
+
+    @property
+    def note(self) -> str:
+        """How many units are compared, in a sentence; empty where all are."""
+        return "" if self.places is None else _note("The noise leak is that", len(self.places), self.cohort)
 
     def leak(self) -> list[MetricResult]:
         """How well the noise predicts each parent."""
@@ -105,6 +117,12 @@ class GatheredNoise:
         return leak_of(noises, parents, cohort.groups[self.places], seed=cohort.seed)
 
 
-def _drawn(cohort: Cohort, most: int) -> NDArray[np.int64]:
-    """Places of at most `most` units in the cohort."""
+def _drawn(cohort: Cohort, numbers: int) -> NDArray[np.int64]:
+    """Places of the compared units in the cohort, each of which has this many numbers."""
+    most = max(FEWEST, min(MOST, NUMBERS // max(1, numbers)))
     return np.asarray(choose(np.arange(len(cohort.rows)), most, cohort.seed))
+
+
+def _note(what: str, compared: int, cohort: Cohort) -> str:
+    units = len(cohort.rows)
+    return "" if compared == units else f"{what} of {compared:,} of the {units:,} units, drawn by the seed."

@@ -96,7 +96,8 @@ def evaluate(
     accuracies = {n: classifier_accuracy(c, data, image=image, seed=seed) for n, c in readers.classifiers.items()}
     results = list(accuracies.values())
     notes = [*_missing(data, readers), *_residual(cohort)]
-    if readers.predictors:
+    if features is not None:
+        notes += [note for note in (Points(cohort, features).note,) if note]
         results += sample_quality(
             cohort, features=features, predictors=readers.predictors, batch_statistics=rules.batch_statistics
         )
@@ -116,6 +117,7 @@ def evaluate(
     for answer in answers:
         results += answer.results()
         notes += [answer.note] if answer.note else []
+    notes += [noise.note] if noise.note else []
     if rules.particles is not None and not cohort.mechanism.abduction.is_random:
         kind = cohort.mechanism.abduction.value
         notes += [f"Calibration is left out: no abduction uncertainty ({kind} abduction)."]

@@ -62,7 +62,9 @@ __all__ = ["Memorisation", "memorisation"]
 
 FEWEST = 30
 """Fewest units on each side: with fewer, the spread of the held-out ones is unknown."""
-MOST_SAMPLES = 1000
+MOST_SHOWN = 1000
+"""Most samples, and most held-out images that are compared with all units, as they are and as counterfactuals: memory holds
+the distance of each to every unit."""
 Found: TypeAlias = tuple[SurfaceVerdict, Sequence[MetricResult]]
 
 
@@ -104,7 +106,8 @@ def memorisation(
         queries: Interventions of the counterfactuals, as for `evaluate`; None for one on each attribute among the parents of
             the image.
         image: The image node; may be left out if there is only one.
-        rows: Most held-out rows, and number of samples; None for all test rows, at most 10,000, and 1,000 samples.
+        rows: Most held-out rows, and number of samples; None for all test rows, at most 10,000, and 1,000 samples. Of more
+            than 1,000 held-out rows, all test the weights, and 1,000 are compared as images and as counterfactuals.
         seed: Seed of samples, interventions, draws and halves.
 
     Raises:
@@ -120,8 +123,12 @@ def memorisation(
         reason = _too_few(training, held)
         verdicts = [not_measured(surface, reason) for surface in (WEIGHTS, SAMPLES, COUNTERFACTUALS)]
         return Memorisation(tuple(verdicts), MetricTable((), notes))
-    test = _Test(replace(cohort, rows=held.rows), training, held)
-    found = [test.weights(), test.samples(min(rows or MOST_SAMPLES, MOST_SAMPLES)), test.counterfactuals(asked)]
+    shown = np.asarray(choose(np.arange(len(held.rows)), MOST_SHOWN, seed))
+    if len(shown) < len(held.rows):
+        said = f"{len(shown):,} of the {len(held.rows):,} held-out images, drawn by the seed"
+        notes += (f"Samples and counterfactuals are judged by {said}; the weights by all.",)
+    test = _Test(replace(cohort, rows=held.rows[shown]), training, held, shown)
+    found = [test.weights(), test.samples(min(rows or MOST_SHOWN, MOST_SHOWN)), test.counterfactuals(asked)]
     results = [result for part in found for result in part[1]]
     return Memorisation(tuple(verdict for verdict, _ in found), MetricTable(tuple(results), notes))
 
@@ -155,14 +162,16 @@ class _Test:
     """The compared units of one model.
 
     Args:
-        cohort: The model and its data; the rows are those of `held`.
+        cohort: The model and its data; the rows are those of `held` that are shown.
         training: The training units.
         held: The held-out units.
+        shown: Places of the held-out images that are compared with all units.
     """
 
     cohort: Cohort
     training: ComparedUnits
     held: ComparedUnits
+    shown: NDArray[np.int64]
 
     @property
     def scm(self) -> StructuralCausalModel:
@@ -182,7 +191,12 @@ class _Test:
     @cached_property
     def real(self) -> Nearness:
         """The held-out images against the units."""
-        return nearness(self.held.points, self.training, self.held, own=self.held.unit)
+        return nearness(self.held.points[self.shown], self.training, self.held, own=self.own)
+
+    @property
+    def own(self) -> NDArray[np.int64]:
+        """The unit of each shown image."""
+        return np.asarray(self.held.unit[self.shown])
 
     def weights(self) -> Found:
         """Membership by bound and reconstruction, and the units that are reconstructed too well."""
@@ -248,7 +262,7 @@ class _Test:
         except (AbductionError, DataError, SupportError) as error:
             return not_measured(COUNTERFACTUALS, str(error)), ()
         points = torch.cat([torch.cat(part) for part in zip(*shown, strict=True)])
-        images = nearness(points, self.training, self.held, own=np.tile(self.held.unit, len(queries)))
+        images = nearness(points, self.training, self.held, own=np.tile(self.own, len(queries)))
         found = copying(images, self.real, query=COUNTERFACTUALS, seed=cohort.seed)
         return judge_images(COUNTERFACTUALS, len(images.ratio), found, self._names(found.flagged)), found.results
 

@@ -114,8 +114,9 @@ def closeness(logs: Tensor, sources: NDArray[np.int64] | None = None) -> NDArray
         sources: The unit that each image was made from, `(N,)`: its images count once, with the nearest one.
     """
     if sources is not None:
-        place = torch.from_numpy(sources)[:, None].expand_as(logs)
-        logs = logs.new_full((int(sources.max()) + 1, logs.shape[1]), torch.inf).scatter_reduce(0, place, logs, "amin")
+        different, place = np.unique(sources, return_inverse=True)
+        places = torch.from_numpy(place)[:, None].expand_as(logs)
+        logs = logs.new_full((len(different), logs.shape[1]), torch.inf).scatter_reduce(0, places, logs, "amin")
     count = min(max(FEWEST, round(SHARE * len(logs))), len(logs))
     return logs.topk(count, dim=0, largest=False).values.mean(0).double().numpy()
 

@@ -12,6 +12,7 @@ from pandas.testing import assert_frame_equal
 from causalgen.datasets import Dataset
 from causalgen.graph import CausalGraph
 from causalgen.metrics import AS_FITTED, PUBLISHED, Cohort, Readers, evaluate, latent_space, memorisation
+from causalgen.metrics.compared_sets import Points
 from causalgen.metrics.units import PerUnit, joined
 from causalgen.predictors import LABELS, NUMBERS, AttributePredictor, fit_predictor
 from causalgen.predictors.stored_images import channel_moments
@@ -134,6 +135,30 @@ def test_no_more_images_than_a_block_are_read_at_once(
     evaluate(untrained, data, queries=["brightness"], readers=seen, protocol=rules, untrained=untrained)
     assert sum(read) >= len(data.split["test"])
     assert max(read) <= BLOCK
+
+
+def test_what_is_compared_at_once_has_a_limit_and_a_note(
+    data: Dataset, untrained: StructuralCausalModel, readers: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers that stay in memory do not grow with the units, however many each unit has."""
+    sets = import_module("causalgen.metrics.compared_sets")
+    monkeypatch.setattr(sets, "FEWEST", 10)
+    monkeypatch.setattr(sets, "NUMBERS", 30 * 128)  # two predictors with 64 features each
+    kept: list[int] = []
+    add = sets.Points._add
+    monkeypatch.setattr(sets.Points, "_add", lambda self, *rest: (add(self, *rest), kept.append(_held(self)))[0])
+    units, seen = len(data.split["test"]), Readers(predictors=readers.predictors)
+    found = evaluate(untrained, data, queries=["brightness"], readers=seen, untrained=untrained)
+    assert units > max(kept) == 30
+    assert f"Realism and variety compare the features of 30 of the {units} units, drawn by the seed." in found.notes
+    assert any(note.startswith("The noise leak is that of ") for note in found.notes)
+    (floor,) = {entry.units for entry in found if entry.metric == "Frechet distance" and entry.row == "floor"}
+    assert floor < 20  # half of them, in whole groups
+
+
+def _held(points: Points) -> int:
+    """The greatest number of images whose features are held for a row."""
+    return max(sum(map(len, parts)) for parts in points.found.values())
 
 
 def test_blocks_do_not_share_their_noise(data: Dataset) -> None:

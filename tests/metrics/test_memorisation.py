@@ -1,6 +1,7 @@
 """Memorisation: planted copies are found, by the unit that was copied; models that copy nothing raise no alarm."""
 
 from collections.abc import Mapping
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -167,6 +168,24 @@ def test_counterfactuals_that_turn_into_a_training_person_are_found() -> None:
     found = memorisation(model(data, Attractor, remembered=data.rows([20])["scan"].float().flatten(1)), data)
     assert finding(found)["counterfactuals"] == "copies found"
     assert named(found, "counterfactuals") == {20}
+
+
+def test_more_held_out_images_than_fit_are_drawn_and_stated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Distances to every unit are held for some images only; copies are found all the same, and the weights use all units."""
+    data = table(0, copies={3: 49, 8: 49})
+    scm = model(data, remembered=data.rows([6, 16])["scan"].float().flatten(1), share=0.1)
+    whole = memorisation(scm, data)
+    monkeypatch.setattr(import_module("causalgen.metrics.memorisation"), "MOST_SHOWN", 60)
+    few = memorisation(scm, data)
+    held = len(data.split["test"])
+    assert f"judged by 60 of the {held} held-out images, drawn by the seed; the weights by all." in few.table.notes[-1]
+    assert named(few, "samples") == named(few, "weights") == {6, 16}
+    sizes = {
+        result.query: result.units for result in few.table if result.metric == "copy rate" and result.row == "model"
+    }
+    assert sizes == {"samples": 60, "counterfactuals": 60}
+    weights = [[result for result in found.table if result.query == "weights"] for found in (whole, few)]
+    assert weights[0] == weights[1]
 
 
 def test_visits_of_a_training_person_are_not_held_out() -> None:

@@ -112,9 +112,7 @@ def work(data: Dataset) -> dict[str, float]:
     scm.initialize(data.part("train"))
     scm.declare_fitted().eval()
     readers = Readers(predictors=predictors)
-    evaluate(
-        scm, data, queries=["kind", "light"], readers=readers, protocol=replace(AS_FITTED, rows=None, cycle_rows=200)
-    )
+    evaluate(scm, data, queries=["light"], readers=readers, protocol=replace(AS_FITTED, rows=None, cycle_rows=200))
     return {"predictors": trained - began, "evaluation": time.perf_counter() - trained}
 
 
@@ -122,6 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 20_000, 40_000])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--where", nargs="+", choices=("memory", "disk"), default=["memory", "disk"])
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
@@ -133,7 +132,7 @@ def main() -> None:
     for rows in asked.rows:
         with tempfile.TemporaryDirectory() as folder:
             write(Path(folder), rows)
-            found: dict[str, list[dict[str, float]]] = {"memory": [], "disk": []}
+            found: dict[str, list[dict[str, float]]] = {where: [] for where in asked.where}
             for _ in range(asked.rounds):
                 for where, kept in found.items():  # interleaved, so that other load meets both
                     command = [sys.executable, __file__, "--one", folder, where, "--rows", str(rows)]
@@ -144,7 +143,7 @@ def main() -> None:
             most = max(one["MiB"] for one in kept)
             print(f"{rows:8,} {where:>7} {most:7.0f} {2 * rows * rates['predictors']:22,.0f} "
                   f"{rows * rates['evaluation']:22,.0f} {rows * rates['raw']:15,.0f}")  # fmt: skip
-        for what in ("predictors", "evaluation"):
+        for what in ("predictors", "evaluation") if len(found) == 2 else ():
             ratios = [there[what] / here[what] for there, here in zip(found["memory"], found["disk"])]
             print(
                 f"  {what}: disk at {np.median(ratios):.2f} [{min(ratios):.2f}, {max(ratios):.2f}] of the rate in memory"
