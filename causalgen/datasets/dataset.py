@@ -1,7 +1,7 @@
 """A data set: an assumed graph, columns, splits, groups and, if known, the truth."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -129,15 +129,25 @@ class Dataset:
         positions = self._positions(labels)
         return UnitValues(self._store.take(positions, self.graph.attributes), self._index(positions))
 
-    def stored(self, split: str) -> dict[str, Tensor]:
+    def stored(self, split: str, *, knowing: Sequence[str] = ()) -> dict[str, Tensor]:
         """Values of one split as stored: 16-bit images stay uint16, and images in files are not read.
 
         `causalgen.datasets.depth.levels` brings a part of such images to 0..255.
 
+        Args:
+            split: Name of the split.
+            knowing: Attributes; incomplete rows that have all of them come last. Empty for complete rows alone.
+
         Raises:
             UnknownNameError: The data set has no such split.
         """
-        return self._store.view(self._positions(self._split(split)))
+        places = self._store.places(self._positions(self._split(split)))
+        if knowing and self.incomplete:
+            apart = self.incomplete[split]
+            columns = [self._store.stored[name][apart] for name in knowing]
+            lacking = [column.isnan() if column.is_floating_point() else column < 0 for column in columns]
+            places = torch.cat([places, apart[~torch.stack(lacking).any(dim=0)]])
+        return self._store.at(places)
 
     def part(self, split: str) -> UnitValues:
         """Values of one split; images stay uint8, and images mapped from a file are not copied.

@@ -46,7 +46,7 @@ def fit_predictor(
     Training does not augment the images, so that the predictor sees them as they are.
 
     Args:
-        data: A data set; or values by name, `(N, ...)`, under "train" and "validation". The validation rows decide when to
+        data: A data set, whose rows with these attributes are all used; or values by name, `(N, ...)`, under "train" and "validation". The validation rows decide when to
             stop; test rows are never used.
         attribute: The attribute to read off the image; a variable where the data have no graph with it.
         image: Name of the image node.
@@ -150,7 +150,11 @@ def _columns(
     """The image as it is stored and the attributes of one split, checked."""
     if not isinstance(data, Dataset) and split not in data:
         raise DataError(f"Expected the splits 'train' and 'validation'; got {', '.join(data) or 'none'}.")
-    part: Values = data.stored(split) if isinstance(data, Dataset) else data[split]
+    if isinstance(data, Dataset):
+        names = [variable.name for variable in variables]
+        part: Values = data.stored(split, knowing=names if set(names) <= {*data.graph.attributes} else ())
+    else:
+        part = data[split]
     images, found = part[image], {v.name: as_column(v.name, part[v.name]) for v in variables}
     for variable in variables:
         column = found[variable.name]

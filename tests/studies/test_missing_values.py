@@ -3,6 +3,7 @@
 import html
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from untrained_run import write_untrained_run
 from causalgen.datasets.at_random import AT_RANDOM
 from causalgen.datasets.table import DataFaultsError
 from causalgen.errors import DataError, MissingValueError
+from causalgen.predictors import fit as fitting
 from causalgen.studies.asking import answer
 from causalgen.studies.runfolder import read_run
 from causalgen.studies.runner import run_study
@@ -112,6 +114,23 @@ def test_incomplete_rows_are_asked_about_by_their_labels(tmp_path: Path) -> None
     assert complete.counterfactual.particles is None
     with pytest.raises(DataError, match="nobody"):
         answer(read_run(tmp_path), [*lacking, "nobody"], ["age=60"], tmp_path / "other")
+
+
+def test_a_reader_of_an_attribute_learns_from_every_row_that_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = messy(tmp_path)
+    study = load_study(tmp_path / "study.yaml")
+    data, index = load_data(study.data), own_index(study.data)
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr(
+        fitting, "_train", lambda _, train, validation, *rest: seen.update(train=train, validation=validation)
+    )
+    fitting.fit_predictor(data, "age", image="scan")
+    for split, rows in seen.items():
+        there = table.loc[labelled(index, split), "Age at scan (years)"].dropna()
+        assert len(rows) == len(there) > len(data.split[split])
+        np.testing.assert_allclose(np.sort(rows.columns["age"]), np.sort(there), rtol=1e-6)
 
 
 def labelled(index: object, split: str) -> list[str]:
