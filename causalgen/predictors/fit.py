@@ -46,8 +46,8 @@ def fit_predictor(
     Training does not augment the images, so that the predictor sees them as they are.
 
     Args:
-        data: A data set, whose rows with these attributes are all used; or values by name, `(N, ...)`, under "train" and "validation". The validation rows decide when to
-            stop; test rows are never used.
+        data: A data set, whose rows with these attributes are all used; or values by name, `(N, ...)`, under "train" and
+            "validation". The validation rows decide when to stop; test rows are never used.
         attribute: The attribute to read off the image; a variable where the data have no graph with it.
         image: Name of the image node.
         given: Attributes that are inputs besides the image.
