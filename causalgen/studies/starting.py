@@ -21,6 +21,7 @@ from ..datasets.table.declare import Declaration
 from ..datasets.table.faults import Faults
 from ..datasets.table.images import ImageColumn
 from ..datasets.table.inspect_images import index_images
+from ..datasets.table.splits import SHARES, given_split
 from ..datasets.table.words import count_words, missing_words
 from ..graph import Variable
 from ..graph.parse import read_edges
@@ -86,11 +87,13 @@ def starter_study(
             f"Rows with the same '{proposed}' are kept in one split: `group: \"{proposed}\"`. Remove it where each row is a "
             "separate unit."
         )
+    split = _drawn_split(columns, nodes, proposed, notes)
     index = index_table(
         columns.frame,
         edges,
         variables=variables,
         root=columns.folder,
+        split=split,
         group=proposed,
         missing="drop",
         name=table.absolute().name,
@@ -102,6 +105,7 @@ def starter_study(
         tags=list(columns.tags),
         edges=edges,
         index=index,
+        split=split,
         variables=[(node, _said(index, node, variables), _sizes(index, node)) for node in index.graph.nodes],
         dropped=", ".join(f"{node} {count:,}" for node, count in index.dropped.items()),
         **_training(index),
@@ -110,6 +114,23 @@ def starter_study(
     )
     counts = [maybe_counts(index.titles[node], index.graph[node].labels or ()) for node in index.attributes]
     return Starter(text, (*notes, *filter(None, counts), *index.notes), index.unused)
+
+
+def _drawn_split(
+    columns: OfferedColumns, nodes: Sequence[str], group: str | None, notes: list[str]
+) -> dict[str, float] | None:
+    """The shares of a split to draw, with a note, if the split of the table would put rows of one group apart."""
+    titles = [match.title for match in columns.matches(nodes).values()]
+    given = given_split(columns.frame, titles)
+    if given is None or group not in columns.frame or given == group:
+        return None
+    if not (columns.frame.groupby(group)[given].nunique() > 1).any():
+        return None
+    notes.append(
+        f"Column '{given}' puts rows with the same '{group}' in several splits, so others are drawn. Where each row is a "
+        f"separate unit, remove `group` and write `split: {_flow(given)}`."
+    )
+    return SHARES
 
 
 def _images(columns: OfferedColumns, nodes: Sequence[str], image: str | None) -> dict[str, dict[str, Any]]:

@@ -122,6 +122,23 @@ def test_a_starter_study_asks_about_labels_that_training_rows_have(folder: Path)
     assert "'visits' holds the whole numbers 0 to 4" in new(folder, "--edges", f"{GRAPH}; visits -> {{size, scan}}")
 
 
+def test_a_split_that_tears_groups_apart_is_drawn_again(folder: Path) -> None:
+    table = pd.read_csv(folder / "data" / "table.csv")
+    table["cohort"] = [*["train", "tune"] * 24, *["test"] * 12]  # two rows per patient
+    table.to_csv(folder / "data" / "table.csv", index=False)
+    said = " ".join(new(folder, "--edges", GRAPH, "--group", "patient").split())
+    assert "'cohort' puts rows with the same 'patient' in several splits" in said
+    study = load_study(folder / "study.yaml")
+    assert isinstance(study.data, OwnData)
+    assert study.data.split == {"train": 0.7, "validation": 0.15, "test": 0.15}
+    checked = runner.invoke(app, ["check", str(folder / "study.yaml")])
+    assert checked.exit_code == 0, checked.output
+    text = (folder / "study.yaml").read_text()
+    (folder / "study.yaml").write_text("\n".join(line for line in text.splitlines() if not line.startswith("  split:")))
+    refused = runner.invoke(app, ["check", str(folder / "study.yaml")])
+    assert "draws such splits" in " ".join(refused.output.split())
+
+
 def test_a_study_without_mechanisms_has_the_defaults_of_a_starter_study(folder: Path) -> None:
     new(folder, "--edges", GRAPH)
     starter = load_study(folder / "study.yaml")

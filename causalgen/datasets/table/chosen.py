@@ -14,7 +14,7 @@ from ..split_names import SPLITS
 from .attributes import Attribute
 from .columns import Columns
 from .faults import Faults
-from .splits import SplitLike, draw_rows, named_splits, split_groups
+from .splits import DRAWN, SplitLike, draw_rows, named_splits, split_groups
 
 __all__ = ["Choice", "ChosenRows", "choose_rows", "without_holes"]
 
@@ -152,7 +152,7 @@ def _split(
             both = np.intersect1d(groups[parts[first]], groups[parts[second]])
             if choice.group is not None and len(both):
                 found = f"{len(both)} groups of '{choice.group}' in both {first} and {second}"
-                faults.column(choice.split, found, "each group in one split")
+                faults.column(choice.split, found, f"each group in one split; `split: {DRAWN}` draws such splits")
     return parts
 
 

@@ -14,7 +14,7 @@ from .faults import Faults
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["SHARES", "SplitLike", "draw_rows", "given_split", "named_splits", "split_groups", "split_name"]
+__all__ = ["DRAWN", "SHARES", "SplitLike", "draw_rows", "given_split", "named_splits", "split_groups", "split_name"]
 
 SplitLike: TypeAlias = Mapping[str, float] | str
 """Shares of the rows by split, or the column that names the split of every row."""
