@@ -143,7 +143,7 @@ class Posterior:
     def transfer(
         self,
         style: "Posterior | Mapping[str, Any] | pd.DataFrame",
-        take: Sequence[str],
+        take: Sequence[str] | str,
         *,
         hold: bool = False,
         seed: int | None = None,
@@ -158,7 +158,7 @@ class Posterior:
             style: The other units, one or as many as these, in their order: a posterior, whose inferred values are
                 represented by their mean or most frequent label, or a mapping or data frame of values by node. Noise is
                 taken draw by draw if the numbers of particles agree, else by its mean.
-            take: Attributes to take from them, and parts of the noise of other nodes as "node.part".
+            take: Attributes to take from them, one or several, and parts of the noise of other nodes as "node.part".
             hold: Whether all other attributes keep their values; by default they respond to those that are taken.
             seed: As in `counterfactual`.
 

@@ -46,10 +46,11 @@ def _known(scm: "StructuralCausalModel") -> list[str]:
 
 
 def style_interventions(
-    content: "Posterior", style: "Posterior | Mapping[str, Any] | pd.DataFrame", take: Sequence[str], held: Values
+    content: "Posterior", style: "Posterior | Mapping[str, Any] | pd.DataFrame", take: Sequence[str] | str, held: Values
 ) -> dict[str, Any]:
     """The interventions of `Posterior.transfer`; attributes in `held`, `(k * B,)`, keep these values."""
     scm, graph = content.scm, content.scm.graph
+    take = [take] if isinstance(take, str) else take
     parts = {name: find_noise_part(scm, name) for name in take}
     values = _values_of(style)
     taken = [graph[name] for name, part in parts.items() if part is None]

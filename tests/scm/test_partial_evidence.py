@@ -196,7 +196,7 @@ def test_a_style_is_an_intervention_with_the_values_of_other_units(mixed: Struct
         posterior.transfer(frame, ["scan.z"])
     with pytest.raises(DataError, match="same rows in the same order"):
         posterior.transfer({"age": frame["age"], "volume": frame["age"].iloc[::-1]}, ["age", "volume"])
-    one = posterior.transfer({"sex": "m"}, ["sex"])
+    one = posterior.transfer({"sex": "m"}, "sex")
     assert one.title == "do(sex = m)"
     drawn = mixed.abduct({"scan": content["scan"], "age": content["age"]}, particles=7, seed=0)
     kept = drawn.transfer(style, ["sex"], hold=True)
