@@ -191,6 +191,8 @@ class _FixedSupport(nn.Module):
     scale: Tensor
     reference: Tensor
     reach: Tensor
+    low: Tensor
+    high: Tensor
 
     def __init__(self, support: JointSupport) -> None:
         super().__init__()
@@ -201,6 +203,8 @@ class _FixedSupport(nn.Module):
             self.register_buffer("scale", support.scale().float().cpu())
             self.register_buffer("reference", reference.float().cpu())
             self.register_buffer("reach", reach.float().cpu())
+            for name, limit in zip(("low", "high"), support.limits(), strict=True):
+                self.register_buffer(name, limit.float().cpu())
 
     def forward(self, values: Values) -> Tensor:
         if not self.limited:
@@ -208,7 +212,8 @@ class _FixedSupport(nn.Module):
         points = self.features(values) * self.scale
         squares = (points[:, None, :] - self.reference[None]).square().sum(-1)
         nearest = squares.argmin(dim=1)
-        return squares.gather(1, nearest[:, None])[:, 0].sqrt() <= self.reach[nearest]
+        near = squares.gather(1, nearest[:, None])[:, 0].sqrt() <= self.reach[nearest]
+        return near & ((points >= self.low) & (points <= self.high)).all(dim=1)
 
 
 def _computed(scm: StructuralCausalModel) -> dict[str, Mechanism]:

@@ -29,8 +29,8 @@ class JointSupport(nn.Module):
     quantile of the distance from a training unit to the nearest one with other values, among 2,048 reference units. Each
     of these reaches as far as the threshold, and in sparse regions as far as its fifth neighbour (at most 1.25 times the
     threshold). Units are inside if the nearest reference unit reaches them, so that about one in a hundred units like
-    those of training is flagged, or fewer. Combinations of labels alone are inside if they occur in training. Image parents
-    are ignored.
+    those of training is flagged, or fewer. Combinations of labels alone are inside if they occur in training. A label that
+    no training unit has is outside, whatever the other parents are. Image parents are ignored.
 
     Args:
         parents: Parents of one node.
@@ -63,7 +63,7 @@ class JointSupport(nn.Module):
         count = min(len(points), REFERENCES)
         generator = torch.Generator().manual_seed(0)
         chosen = torch.randperm(len(points), generator=generator)[:count].to(points.device)
-        reference = points[chosen]
+        reference = self._with_every_label(points, points[chosen])
         # Distances between different units: with repeated values the nearest neighbour would be at distance 0.
         different, counts = reference.unique(dim=0, return_counts=True)
         if all(variable.is_discrete for variable in self.parents.values()):
@@ -78,11 +78,11 @@ class JointSupport(nn.Module):
         """Whether each of `count` units is inside, bool `(B,)`."""
         if not self.parents or not self.fitted:
             return torch.ones(count, dtype=torch.bool, device=self.reference.device)
-        reference, reach = self.reach()
+        (reference, reach), (low, high) = self.reach(), self.limits()
         inside = []
         for part in self._points(values).split(4096):
             distance, nearest = torch.cdist(part, reference).min(dim=1)
-            inside.append(distance <= reach[nearest])
+            inside.append((distance <= reach[nearest]) & ((part >= low) & (part <= high)).all(dim=1))
         return torch.cat(inside)
 
     def reach(self) -> tuple[Tensor, Tensor]:
@@ -95,6 +95,32 @@ class JointSupport(nn.Module):
             reach = _neighbours(reference, NEIGHBOUR).clamp(self.threshold, WIDEST * self.threshold)
             self._reached = state, reference, reach
         return self._reached[1:]
+
+    def limits(self) -> tuple[Tensor, Tensor]:
+        """Least and greatest feature of the reference units `(width,)`, infinite for continuous parents.
+
+        A label that they lack lies outside: its feature is greater, or the feature of the only label is less.
+        """
+        low, high = self.reference.amin(dim=0) - SAME, self.reference.amax(dim=0) + SAME
+        free = ~self._are_labels()
+        return low.masked_fill(free, -torch.inf), high.masked_fill(free, torch.inf)
+
+    def _with_every_label(self, points: Tensor, reference: Tensor) -> Tensor:
+        """The reference units, the last of which give way to units with labels that the others lack."""
+        low, high = reference.amin(dim=0), reference.amax(dim=0)
+        columns = self._are_labels()
+        lacking = torch.cat(
+            [
+                points.argmin(dim=0)[(points.amin(dim=0) < low) & columns],
+                points.argmax(dim=0)[(points.amax(dim=0) > high) & columns],
+            ]
+        ).unique()[: len(reference)]
+        return torch.cat([reference[: len(reference) - len(lacking)], points[lacking]])
+
+    def _are_labels(self) -> Tensor:
+        """Which features are codes of labels, `(width,)` bool."""
+        parts = [torch.full((Features({n: v}).width,), v.is_discrete) for n, v in self.parents.items()]
+        return torch.cat(parts).to(self.reference.device)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_reached": None}  # data pointers mean nothing in another process

@@ -110,6 +110,23 @@ def test_ordinary_units_are_inside_and_unseen_combinations_are_not(case: str, n:
     assert sum(shares) / len(shares) <= 0.0125
 
 
+@pytest.mark.parametrize("kind", ["categorical", "ordinal", "binary"])
+@pytest.mark.parametrize("n", [60, 5_000])
+def test_a_label_that_no_training_unit_has_is_outside(kind: str, n: int) -> None:
+    """Sparse units reach farther than from one label to another; a label of one unit in 5,000 is known."""
+    torch.manual_seed(0)
+    labels = (0, 1) if kind == "binary" else (0, 1, 2, 3)
+    support = JointSupport({"group": Variable("group", kind, labels=labels), "x": X, "z": Z})
+    units = _correlated(0.0)(n) | {"group": torch.randint(0, len(labels) - 1, (n,))}
+    support.fit(units)
+    assert _share_outside(support, units | {"group": torch.full((n,), len(labels) - 1)}) == 1
+    assert _share_outside(support, units) <= 0.02
+    if kind != "binary":
+        units["group"][7] = 3
+        support.fit(units)
+        assert support({name: tensor[7:8] for name, tensor in units.items()}, 1).all()
+
+
 def test_the_reach_follows_the_buffers(tmp_path) -> None:
     support, draw = _fitted("related", 500)
     units = draw(300)
