@@ -26,7 +26,7 @@ class AdditiveNoise(ScalarFlow):
     """Shift by a function of the parents plus noise of a learned, parent-free shape.
 
     Args:
-        variable: A continuous variable. Its support does not bend the shift; results outside it are cut off.
+        variable: A continuous variable. Its support does not change the shift; results outside it are clipped.
         parents: Parents of any kind.
         function: "linear" or "mlp", the form of f.
         bins: Number of spline bins of the noise.

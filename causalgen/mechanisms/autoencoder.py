@@ -9,7 +9,7 @@ trained on
 with a light weight beta, which keeps the map near a known scale (Rombach et al., High-resolution image synthesis with latent
 diffusion models, 2022). The features phi are those of the encoder itself, normalised at every cell as in Zhang et al., The
 unreasonable effectiveness of deep features as a perceptual metric, 2018, with fixed weights; the mean grey values alone would
-leave edges soft. The map lies within [-1, 1], so that any image mechanism takes it for a small image.
+leave edges soft. The map lies within [-1, 1], so that any image mechanism can treat it as a small image.
 """
 
 import math
@@ -45,7 +45,7 @@ class Autoencoder(ImageVAE):
         blocks: Residual blocks of the decoder at the resolution of the map.
         fine: Channels of the decoder at the resolution of the image, which sharpen it at some cost; 0 for none.
         beta: Weight of the Kullback-Leibler term.
-        features: Weight of the loss in features of the encoder; 1 counts a unit of distance as a nat a pixel.
+        features: Weight of the loss in features of the encoder; with 1, a unit of distance counts as one nat per pixel.
 
     Raises:
         ValueError: Another factor, or an image that is too small for it.
@@ -122,7 +122,7 @@ class Autoencoder(ImageVAE):
 
     def _feature_distance(self, output: Tensor, seen: Tensor) -> Tensor:
         """Distance of drawn images from features of the real ones, times the number of pixels, `(B,)`."""
-        # Fixed weights: the encoder must not make the distance small by losing what differs.
+        # Fixed weights: the encoder must not shrink the distance by discarding the features that differ.
         fixed = {name: parameter.detach() for name, parameter in self.encoder.named_parameters()}
         context = self.embed({}, len(output)).detach()
         drawn = F.silu(torch.func.functional_call(self.encoder, fixed, (output, context)))

@@ -1,8 +1,8 @@
 """The contract of every mechanism: a structural assignment x := f(u, pa) with noise u ~ p(u).
 
-A mechanism knows its own `Variable` and those of its parents, never a graph. Values arrive in natural units and leave
-in natural units; scaling is internal to the mechanism, fitted once by `initialize` and kept in buffers. Discrete
-values are int64 codes. The first dimension of every tensor is the unit; the caller flattens particles.
+A mechanism has access to its own `Variable` and those of its parents, never to a graph. It takes and returns values in
+natural units; scaling is internal, fitted once by `initialize` and kept in buffers. Discrete values are int64 codes.
+The first dimension of every tensor is the unit; the caller flattens particles.
 """
 
 from abc import ABC, abstractmethod
@@ -24,7 +24,7 @@ from .identification import Identifiability, Identification
 
 M = TypeVar("M", bound="Mechanism")
 Batches: TypeAlias = Callable[[], Iterator[tuple[Tensor, Values]]]
-"""One pass over a split whenever it is called: values and parents of a few units at a time, natural units."""
+"""Makes one pass over a split on each call: values and parents of a few units at a time, in natural units."""
 
 __all__ = ["Abduction", "Abductive", "Batches", "Density", "Mechanism", "Observable"]
 
@@ -59,7 +59,7 @@ CONVENTIONS = {
 
 
 def _marking(initialize: Callable[..., None]) -> Callable[..., None]:
-    """An `initialize` after which the mechanism counts as fitted, unless it has to be trained (again)."""
+    """Wrap `initialize` so that the mechanism counts as fitted afterwards, unless it has to be trained (again)."""
 
     @wraps(initialize)
     def marked(self: "Mechanism", value: Tensor, parents: Values) -> None:
@@ -71,7 +71,7 @@ def _marking(initialize: Callable[..., None]) -> Callable[..., None]:
 
 
 def _recording(construct: Callable[..., None]) -> Callable[..., None]:
-    """An `__init__` that keeps its options for `spec`, as the outermost class takes them."""
+    """Wrap `__init__` so that it records its options for `spec`, as passed to the outermost class."""
 
     @wraps(construct)
     def recorded(self: "Mechanism", *arguments: Any, **options: Any) -> None:
@@ -106,8 +106,8 @@ class Mechanism(nn.Module, ABC):
     volumes: ClassVar[bool] = False
     """Whether it can assign volumes, which are images of shape (C, D, H, W)."""
     known: ClassVar[bool] = False
-    """Whether it is declared as it is, and never learned from data."""
-    privacy_obstacle: str = "it does not say that the loss of a unit depends on that unit alone"
+    """Whether it is declared, and never learned from data."""
+    privacy_obstacle: str = "it does not declare that the loss of a unit depends on that unit alone"
     """What keeps it from being trained with differential privacy; empty for a mechanism whose data reach it through gradients
     of its objectives and through `initialize` alone, where the objective of a unit depends on no other unit."""
     limits: ClassVar[Mapping[str, int]] = MappingProxyType({})
@@ -117,7 +117,7 @@ class Mechanism(nn.Module, ABC):
     by_parent: ClassVar[tuple[str, ...]] = ()
     """Options that are one number, or a mapping of parents to numbers."""
     few_images: ClassVar[Mapping[str, Any]] = MappingProxyType({})
-    """Options that suit a table with few images better than the defaults do."""
+    """Options that suit a table with few images better than the defaults."""
     published_residual: ClassVar[float] = 0.0
     """Share of the pixel residual that the published benchmark carries (see `causalgen.metrics.protocol`)."""
     earlier_options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
@@ -156,7 +156,7 @@ class Mechanism(nn.Module, ABC):
         if changed and not (isinstance(cls.privacy_obstacle, str) and cls.privacy_obstacle):
             cls.privacy_obstacle = (
                 Mechanism.privacy_obstacle
-            )  # a base class that has none says nothing about these methods
+            )  # a base class without kinds declares nothing about these methods
         if "initialize" in vars(cls):
             cls.initialize = _marking(cls.initialize)  # type: ignore[method-assign]
 
@@ -175,7 +175,7 @@ class Mechanism(nn.Module, ABC):
 
     @property
     def fitted(self) -> bool:
-        """Whether training has ended, or `initialize` where nothing is trained, or `declare_fitted` was called.
+        """Whether training has ended, or `initialize` if nothing is trained, or `declare_fitted` was called.
 
         A mechanism that has no trainable parameter and no `initialize` method has nothing to fit: it counts as fitted.
         """
@@ -184,7 +184,7 @@ class Mechanism(nn.Module, ABC):
 
     @property
     def trainable(self) -> bool:
-        """Whether training would change a parameter; a mechanism that is frozen has none."""
+        """Whether training would change a parameter; a frozen mechanism has no such parameter."""
         return any(p.requires_grad for group in self.parameter_groups().values() for p in group)
 
     def declare_fitted(self: M) -> M:
@@ -246,15 +246,15 @@ class Mechanism(nn.Module, ABC):
         return {"loss": parameters} if parameters else {}
 
     def track(self, value: Tensor, parents: Values) -> None:
-        """Follow the weights with what has no gradient; called after every step of training.
+        """Update the parts that have no gradient to match the weights; called after every step of training.
 
         Args:
-            value: Values of a batch as they were observed: without the shifts that training adds.
+            value: Observed values of a batch, without the shifts that training adds.
             parents: Observed parents.
         """
 
     def settle(self, batches: Batches) -> None:
-        """Fit what depends on trained weights and has no gradient; called when training ends.
+        """Fit the parts that depend on trained weights and have no gradient; called when training ends.
 
         Args:
             batches: Passes over the training split.
@@ -274,12 +274,12 @@ class Mechanism(nn.Module, ABC):
 
     @property
     def composes(self) -> bool:
-        """Whether a null intervention returns the value by construction, whatever was learned."""
+        """Whether a null intervention returns the value by construction, regardless of the learned weights."""
         return self.abduction is Abduction.BIJECTIVE
 
     @property
     def selection(self) -> tuple[str, ...]:
-        """Objectives whose sum on the validation split picks the best epoch; none: the last epoch is kept."""
+        """Objectives whose sum on the validation split selects the best epoch; if empty, the last epoch is kept."""
         return tuple(self.parameter_groups())
 
     def device_and_dtype(self) -> tuple[torch.device, torch.dtype]:
@@ -297,7 +297,7 @@ class Mechanism(nn.Module, ABC):
         return torch.zeros((), device=device, dtype=dtype)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *arguments: Any) -> None:
-        """Weights that were saved before the mark existed count as fitted."""
+        """Treat weights that were saved before the mark existed as fitted."""
         state_dict.setdefault(f"{prefix}_initialized", torch.tensor(True))
         super()._load_from_state_dict(state_dict, prefix, *arguments)
 
@@ -348,7 +348,7 @@ class Observable(Mechanism):
     def estimate_log_prob(self, value: Tensor, parents: Values) -> Tensor:
         """Log of an unbiased estimate of p(value | pa), `(B,)`: the likelihood given one draw of the latents from p(u).
 
-        A mechanism that knows its density, or a posterior of its latents, has a better one.
+        A mechanism with a known density, or with a posterior of its latents, overrides this with a better estimate.
         """
         with poutine.trace() as tracer, pyro.plate("units", len(value)):
             self.observe(self.variable.name, parents, value)

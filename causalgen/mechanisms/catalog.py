@@ -51,7 +51,7 @@ MECHANISMS: dict[str, type[Mechanism]] = {
 
 
 def words_for(kind: Kind | None) -> list[str]:
-    """The words of the mechanisms that can learn a variable of this kind, the default first.
+    """Return the words of the mechanisms that can learn a variable of this kind, the default first.
 
     >>> words_for("ordinal")
     ['ordinal']
@@ -60,7 +60,7 @@ def words_for(kind: Kind | None) -> list[str]:
 
 
 def default_for(kind: Kind) -> str:
-    """The word of the mechanism that a variable of this kind has without a choice.
+    """Return the word of the default mechanism of a variable of this kind.
 
     >>> default_for("continuous"), default_for("binary"), default_for("image")
     ('spline-flow', 'categorical', 'conv-vae')
@@ -69,7 +69,7 @@ def default_for(kind: Kind) -> str:
 
 
 def mechanism_class(name: Any, variable: str, *, trust_code: bool) -> Any:
-    """The class that a text names as module:Class; a word of the catalog, a class or None as it is.
+    """Return the class that a text names as module:Class; a word of the catalog, a class or None is returned unchanged.
 
     Raises:
         UntrustedCodeError: The text names code, which is not trusted.
@@ -154,7 +154,7 @@ def _construct(
 
 
 def name_of(mechanism: Mechanism | type[Mechanism]) -> str:
-    """Catalog name of a mechanism or its class; module:Class where it is not in the catalog."""
+    """Return the catalog name of a mechanism or its class; module:Class if it is not in the catalog."""
     cls = mechanism if isinstance(mechanism, type) else type(mechanism)
     return next((name for name, known in MECHANISMS.items() if known is cls), None) or name_of_code(cls)
 

@@ -56,7 +56,7 @@ class Categorical(Abductive, Density):
         self.features.fit(parents)
         last = self.network[-1]
         assert isinstance(last, nn.Linear)
-        # Half a unit is added to each label, so that none starts at probability 0.
+        # Half a unit is added to each label, so that no label starts at probability 0.
         frequency = torch.bincount(value.long(), minlength=self.count).to(last.bias) + 0.5
         with torch.no_grad():  # start at the frequencies
             last.bias.copy_((frequency / frequency.sum()).log())
@@ -85,7 +85,8 @@ class Categorical(Abductive, Density):
         winner = F.one_hot(value.long(), self.count).bool()
         top = (fresh * winner).sum(-1, keepdim=True)  # the logits sum to one, so the maximum is Gumbel(0)
         truncated = -torch.logaddexp(-top.expand_as(logits), -(logits + fresh))  # Gumbels below `top`
-        # Where a rival is hopeless the two exponentials round to the winner's own value; keep the winner strictly first.
+        # If a rival's probability is tiny, the two exponentials round to the winner's own value; keep the winner
+        # strictly first.
         truncated = torch.minimum(truncated, torch.nextafter(top, torch.full_like(top, -torch.inf)))
         return {"gumbel": torch.where(winner, top, truncated) - logits}
 

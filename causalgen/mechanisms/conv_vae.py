@@ -43,11 +43,12 @@ class ConvVAE(ImageVAE):
         likelihood: "discretised-gaussian", "pixelwise-gaussian", "gaussian" or "bernoulli".
         residual: Share in [0, 1] of the pixel residual that abduction keeps and counterfactuals carry.
         beta: Weight of the Kullback-Leibler term; 1 is the evidence lower bound.
-        free: Nats of the global latent's divergence that cost nothing; without them the local latent takes over and
-            sampled images fall apart.
+        free: Nats of the global latent's divergence that are not penalised; without them the local latent takes over
+            and sampled images fall apart.
         warmup: Fraction of training over which that weight grows from 0.
-        independence: Share in [0, 1] of the latents' mean given the parents that is taken out of what is abducted, which with 1
-            is uncorrelated with them; parents that are images are left out, and the pixel residual is as it is.
+        independence: Share in [0, 1] of the latents' mean given the parents that is removed from the abducted latents,
+            which with 1 is uncorrelated with them; parents that are images are left out, and the pixel residual is as
+            it is.
     """
 
     few_images: ClassVar = {"free": 0.0, "beta": 2.0}
@@ -83,7 +84,7 @@ class ConvVAE(ImageVAE):
         self.coarse = self.encoder.grid.coarse
         cells = math.prod(self.coarse)
         conv = CONVOLUTIONS[self.encoder.grid.dimensions]
-        # Fewer channels before the map is flattened: the linear layer on it would hold most of the parameters.
+        # Fewer channels before the map is flattened: its linear layer would otherwise have most of the parameters.
         self.squeeze = conv(width, width // 4, 1)
         self.global_head = mlp(width // 4 * cells + CONTEXT, 2 * latent, (4 * CONTEXT,))
         self.local_head = nn.Sequential(conv(width + SKETCH, width, 3, padding=1), nn.SiLU(), conv(width, 2 * local, 1))
@@ -106,7 +107,7 @@ class ConvVAE(ImageVAE):
         squeezed = F.silu(self.squeeze(features)).flatten(1)
         found = centred("z", self.global_head(torch.cat([squeezed, context], dim=1)))
         z, global_rate, global_odds = infer_gaussian(found, draw)
-        # The local latent sees what z and the parents already draw, so that it holds only the rest.
+        # The local latent sees what z and the parents already draw, so that it encodes only the rest.
         sketch = self._sketch(z, context)
         found = centred("local", self.local_head(torch.cat([features, sketch], dim=1)))
         local, local_rate, local_odds = infer_gaussian(found, draw)

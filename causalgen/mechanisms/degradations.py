@@ -43,7 +43,7 @@ class Grey(KnownImage):
 
 
 class Mask(KnownImage):
-    """An image of which a rectangle is hidden: it has the least value of the support there.
+    """An image with a hidden rectangle, whose pixels have the lowest value of the support.
 
     Args:
         variable: The image that is made.
@@ -99,8 +99,8 @@ class Mask(KnownImage):
 class Blur(KnownImage):
     """An image out of focus: a Gaussian blur, edges repeated.
 
-    The pixels of a blurred picture share the noise of their neighbours, so that together they tell less than as many
-    independent ones: each counts as if its noise were not averaged away.
+    The pixels of a blurred picture share the noise of their neighbours, so that they carry less information than the
+    same number of independent pixels: each counts as if its noise were not averaged out.
 
     Args:
         variable: The image that is made.
@@ -156,7 +156,7 @@ class Downsample(KnownImage):
 
 
 class AddedNoise(KnownImage):
-    """An image with independent Gaussian noise on every pixel, cut off at the support.
+    """An image with independent Gaussian noise on every pixel, clipped to the support.
 
     Args:
         variable: The image that is made.

@@ -1,9 +1,9 @@
-r"""An image that is seen only after known mechanisms have changed it: the image itself is integrated out.
+r"""An image that is observed only after known mechanisms have changed it: the image itself is integrated out.
 
 .. math:: y = A(x) + \sigma \epsilon, \qquad x \sim p_\theta(x \mid u, pa)
 
 The pixels of a VAE are independent given its latents u, so that mean and variance of the pixels of y follow from those of x.
-Masks only select pixels: there the VAE's likelihood is taken as it is, over the pixels that are seen. Given u and y, the
+Masks only select pixels: the VAE's own likelihood is then used over the visible pixels. Given u and y, the
 image is drawn by correcting a draw given u alone (Matheron's rule), exactly where every pixel of y depends on separate ones
 of x, as with masks, noise, grey and smaller images.
 """
@@ -25,16 +25,16 @@ from .known_image import KnownImage
 __all__ = ["Degraded"]
 
 GUESSES = 3
-"""Times that the guess of the image is replaced by what the VAE makes of it."""
+"""How often the guess of the image is replaced by its reconstruction by the VAE."""
 
 
 class Degraded(Observable):
     """`y := A(f(u, pa)) + noise`, the last of some known mechanisms that follow one another.
 
     Args:
-        variable: The image that is seen.
-        parents: Parents of the image behind it.
-        photo: The mechanism of the image behind it.
+        variable: The observed image.
+        parents: Parents of the underlying image.
+        photo: The mechanism of the underlying image.
         steps: The known mechanisms, in their order; only the last one may have noise.
     """
 
@@ -87,12 +87,12 @@ class Degraded(Observable):
 
     @property
     def hidden(self) -> Tensor | None:
-        """Which pixels are hidden `(H, W)`, where all that happened to the image is a mask; else None."""
+        """Hidden pixels `(H, W)`, if the image is only masked; else None."""
         hidden = [step.hidden for step in self.steps if isinstance(step, Mask)]
         return torch.stack(hidden).any(dim=0) if len(hidden) == len(self.steps) else None
 
     def guess(self, value: Tensor, parents: Values, *, draw: bool) -> Inference:
-        """Latents of a rough guess of the image behind `value`, draws from the encoder's q or its means."""
+        """Latents of a rough guess of the image underlying `value`: draws from the encoder's q, or its means."""
         image = value
         for step in reversed(self.steps):
             image = step.undo(image)
@@ -108,7 +108,7 @@ class Degraded(Observable):
 
     @torch.enable_grad()
     def correct(self, image: Tensor, output: Tensor, value: Tensor, *, noise: bool) -> Tensor:
-        """An image given the latents alone, changed so that it is one given `value` too."""
+        """Correct an image drawn given the latents alone, so that it is a draw given `value` too."""
         if not all(step.linear for step in self.steps):
             return image
         if self.hidden is not None:

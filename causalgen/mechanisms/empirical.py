@@ -34,7 +34,7 @@ class Empirical(ScalarFlow):
     """
 
     parent_kinds = ()
-    privacy_obstacle = "it keeps quantiles of the training values as they are"
+    privacy_obstacle = "it stores quantiles of the training values unchanged"
     limits: ClassVar = {"knots": 1_000_000}
     values: Tensor
     levels: Tensor
@@ -63,12 +63,12 @@ class Empirical(ScalarFlow):
         left = kept.floor().long().clamp_max(len(unique) - 2)
         weight = kept - left
         self.values.copy_(unique[left] + weight * (unique[left + 1] - unique[left]))
-        self.values[-1] = unique[-1]  # interpolation can end a rounding below the greatest value
+        self.values[-1] = unique[-1]  # interpolation can end a rounding error below the greatest value
         self.levels.copy_(levels[left] + weight * (levels[left + 1] - levels[left]))
 
     def base(self, batch_shape: tuple[int, ...] = ()) -> Distribution:
         zero = torch.zeros_like(self.values[0])
-        # Half-open in torch: a hair above one gives the greatest training value its density.
+        # Half-open in torch: a bound slightly above one gives the greatest training value its density.
         return dist.Uniform(zero, zero + 1 + 1e-6, validate_args=False).expand(batch_shape)
 
     def transform(self, parents: Values) -> Transform:

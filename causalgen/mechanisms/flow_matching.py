@@ -5,12 +5,13 @@ r"""Flow matching for one image: a velocity field that carries Gaussian noise to
 
 (Lipman et al., Flow matching for generative modeling, 2023.) Within a batch, noise and images are paired by optimal transport,
 which straightens the paths (Tong et al., Improving and generalizing flow-based generative models with minibatch optimal
-transport, 2024). The pairing respects the parents: each noise is first assigned the parents of a random unit, and its
-cost grows when it meets others, since noise that is paired by the image alone would depend on the parents (Cheng and
-Schwing, The curse of conditions, 2025). Image parents have no such cost: with an image parent, noise is paired at random.
+transport, 2024). The pairing respects the parents: each noise is first assigned the parents of a random unit, and
+pairing it with other parents costs more, since noise that is paired by the image alone would depend on the parents
+(Cheng and Schwing, The curse of conditions, 2025). Image parents have no such cost: with an image parent, noise is
+paired at random.
 
 The field is Lipschitz, so its solution can be followed back: an adaptive solver finds the unique noise of an image within its
-tolerance, a few steps of fixed size find a point close to it.
+tolerance, a few steps of fixed size find a nearby point.
 """
 
 from collections.abc import Mapping
@@ -36,7 +37,7 @@ TOLERANCE = 1e-5
 GIVEN_BACK = 0.01
 """Error of its reconstructions as a share of the pixels' range: errors grow along a steep field."""
 DEAR = 3.0
-"""Cost of meeting parents whose features are one apart, in standard deviations of an image's cost over noises."""
+"""Cost of pairing parents whose features differ by one, in standard deviations of an image's cost over noises."""
 
 
 class FlowMatching(TransportMechanism):

@@ -1,4 +1,4 @@
-r"""Generative adversarial mechanisms for one image, with an encoder for abduction or without.
+r"""Generative adversarial mechanisms for one image, with or without an encoder for abduction.
 
 .. math:: x = G(z, pa), \qquad z \sim N(0, I)
 
@@ -33,7 +33,7 @@ __all__ = ["DCGAN", "GAN"]
 CONTEXT = 64
 """Width of the embedding of the parents."""
 SATURATION = 0.1
-"""Weight that recovers a generator stuck at one tone, and keeps an even ground within a grey level."""
+"""Weight that recovers a generator stuck at one tone, and keeps a uniform background within a grey level."""
 
 
 class _Adversarial(Mechanism):
@@ -136,7 +136,7 @@ class GAN(_Adversarial, Abductive):
         self.encoder_embed.fit(parents)
 
     def abduct(self, value: Tensor, parents: Values, *, draw: bool = True) -> Noise:
-        """The encoder's point; nothing is drawn."""
+        """Return the encoder's point estimate; nothing is drawn."""
         return {"z": self._encode(self._to_unit(value), parents)}
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
@@ -145,14 +145,14 @@ class GAN(_Adversarial, Abductive):
         return dict([generator, ("encoder", encoder), critic])  # the order in which they are trained
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
-        """Adversarial losses and cycles; in the last part of training the encoder's cycles alone have a gradient."""
+        """Adversarial losses and cycles; in the last part of training only the encoder's cycles have a gradient."""
         image, z = self._to_unit(value), torch.randn(len(value), self.latent, device=value.device, dtype=value.dtype)
         code, logits = self._encode(image, parents), self._logits(z, parents)
         drawn = torch.tanh(logits)
         cycle = (self._draw(code, parents) - image).abs().flatten(1).mean(1)
         cycles = self.cycle * cycle + (self._encode(drawn.detach(), parents) - z).square().mean(1)
         if progress >= 1 - self.tuning:
-            rest = torch.zeros_like(cycle)  # without a gradient, so that generator and critic stay as they are
+            rest = torch.zeros_like(cycle)  # without a gradient, so that generator and critic do not change
             return {"generator": rest, "encoder": cycles, "critic": rest, "cycle": cycle}
         game = self._game(image, code, drawn, z, parents)
         return {
@@ -188,7 +188,7 @@ class GAN(_Adversarial, Abductive):
 
 
 class DCGAN(_Adversarial):
-    """GAN without encoder: samples and interventions, no counterfactuals of observed images.
+    """GAN without an encoder: it samples and intervenes, but has no counterfactuals of observed images.
 
     Noise: `z`, `(B, latent)`, standard normal.
 

@@ -3,10 +3,10 @@ r"""Hierarchical variational autoencoder for one image: latents at every resolut
 .. math:: p(u) = \prod_k N(u_k; 0, I), \qquad q(u \mid x, pa) = \prod_k q(u_k \mid h_{k-1}, x, pa), \qquad
           h_k = g_k\bigl(h_{k-1},\; \mu_k(h_{k-1}, pa) + \sigma_k(h_{k-1}, pa)\, u_k,\; pa\bigr)
 
-The first latent is a vector for the whole image, the others are maps, one a resolution. A prior that depends on the parents is
-a reparametrisation: the noise itself does not. (Sønderby et al., Ladder variational autoencoders, 2016; Child, Very deep VAEs,
-2021; as a structural mechanism: De Sousa Ribeiro et al., High fidelity image counterfactuals with probabilistic causal models,
-2023.)
+The first latent is a vector for the whole image, the others are maps, one per resolution. A prior that depends on the
+parents is a reparametrisation: the noise itself does not. (Sønderby et al., Ladder variational autoencoders, 2016;
+Child, Very deep VAEs, 2021; as a structural mechanism: De Sousa Ribeiro et al., High fidelity image counterfactuals
+with probabilistic causal models, 2023.)
 """
 
 import math
@@ -45,10 +45,12 @@ class HierarchicalVAE(ImageVAE):
         likelihood: "discretised-gaussian", "pixelwise-gaussian", "gaussian" or "bernoulli".
         residual: Share in [0, 1] of the pixel residual that abduction keeps and counterfactuals carry.
         beta: Weight of the Kullback-Leibler term; 1 is the evidence lower bound.
-        free: Nats of z's divergence that cost nothing; without them the maps take over and sampled images fall apart.
+        free: Nats of z's divergence that are not penalised; without them the maps take over and sampled images are
+            incoherent.
         warmup: Fraction of training over which that weight grows from 0.
-        independence: Share in [0, 1] of the latents' mean given the parents that is taken out of what is abducted, which with 1
-            is uncorrelated with them; parents that are images are left out, and the pixel residual is as it is.
+        independence: Share in [0, 1] of the latents' mean given the parents that is removed from the abducted latents,
+            which with 1 is uncorrelated with them; parents that are images are left out, and the pixel residual is as
+            it is.
 
     Raises:
         ValueError: More maps than resolutions, or an option out of range.
@@ -87,8 +89,8 @@ class HierarchicalVAE(ImageVAE):
         sizes = [tuple(length * 2**k for length in self.grid.coarse) for k in range(self.grid.stages + 1)]
         if len(maps) > len(sizes):
             raise ValueError(
-                f"Expected at most {len(sizes)} latent maps for images of {'x'.join(map(str, variable.shape[1:]))}, one a "
-                f"resolution; got {len(maps)}. Leave out the finest."
+                f"Expected at most {len(sizes)} latent maps for images of {'x'.join(map(str, variable.shape[1:]))}, "
+                f"one per resolution; got {len(maps)}. Leave out the finest."
             )
         self.latent = latent
         self.latent_maps = {f"map{k}": (channels, *sizes[k]) for k, channels in enumerate(maps)}
@@ -136,7 +138,7 @@ class HierarchicalVAE(ImageVAE):
             parts.append(odds)
             return noise[name]
 
-        # The posterior of each map is found on the way down, where the coarser maps have been drawn already.
+        # The posterior of each map is computed on the way down, when the coarser maps have been drawn already.
         output = self._top_down(z, context, maps, lambda k, level, h: find(f"map{k}", level, h, seen[k]))
         return Inference(noise, rates, torch.stack(parts).sum(dim=0), output, centred.means)
 

@@ -7,7 +7,7 @@ distribution of x given its parents, but not the noise behind an observed x. Thr
 - an image (or any vector) is identified if it is the gradient of a convex function of its noise, and the model is Markovian
 - a discrete variable is bounded by data and experiments, not identified
 
-Everything else is a convention: a choice of the mechanism that no data can confirm.
+Everything else is a convention: a choice made by the mechanism that no data can confirm.
 
 Source: Nasr-Esfahany, Alizadeh and Shah, Counterfactual identifiability of bijective causal models, 2023; De Sousa Ribeiro,
 Santhirasekaram and Glocker, Counterfactual identifiability via dynamic optimal transport, 2025; Oberst and Sontag,
@@ -28,7 +28,7 @@ class Identifiability(Enum):
     BOUNDED = "bounded, not identified"
     """Data and experiments give bounds; the single answer within them is the mechanism's."""
     CONVENTION = "a convention"
-    """The answer is the mechanism's; another that fits the data as well may answer differently."""
+    """The answer is the mechanism's; another mechanism that fits the data equally well may answer differently."""
     NONE = "no counterfactuals"
     """There is no abduction."""
 

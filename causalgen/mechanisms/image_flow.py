@@ -29,7 +29,7 @@ __all__ = ["ImageFlow"]
 CONTEXT = 64
 """Width of the embedding of the parents."""
 MARGIN = 0.01
-"""Share of the unit interval left free on both sides, so that black and white keep finite logits."""
+"""Margin at both ends of the unit interval, as a share of it, so that black and white keep finite logits."""
 
 
 class ImageFlow(Abductive, Density):

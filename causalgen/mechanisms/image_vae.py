@@ -32,7 +32,7 @@ __all__ = ["CONTEXT", "ImageVAE", "Inference", "infer_gaussian"]
 CONTEXT = 64
 """Width of the embedding of the parents."""
 TRACKED = 4
-"""One of this many units of a step is encoded again to follow the mean of the latents given the parents."""
+"""One in this many units of a step is encoded again to track the mean of the latents given the parents."""
 
 
 class Inference(NamedTuple):
@@ -43,8 +43,8 @@ class Inference(NamedTuple):
         rates: Divergence of each latent's q from N(0, I), `(B,)` by name.
         odds: log p(u) - log q(u) of all latents at the noise, `(B,)`.
         output: Decoder output `(B, C, H, W)` on the likelihood's own scale.
-        means: Means of q before their mean given the parents is taken out, `(B, ...)` by name, without a gradient; empty where
-            nothing is taken out.
+        means: Means of q before their mean given the parents is removed, `(B, ...)` by name, without a gradient; empty
+            if nothing is removed.
     """
 
     noise: Noise
@@ -63,9 +63,9 @@ class ImageVAE(Abductive, Observable):
         likelihood: Key of `likelihoods.LIKELIHOODS`.
         residual: Share in [0, 1] of the pixel residual that abduction keeps and counterfactuals carry.
         beta: Weight of the Kullback-Leibler term; 1 is the evidence lower bound.
-        free: Nats of divergence that cost nothing, by latent (Kingma et al., 2016, arXiv:1606.04934).
+        free: Nats of divergence that are not penalised, by latent (Kingma et al., 2016, arXiv:1606.04934).
         warmup: Fraction of training over which that weight grows from 0.
-        independence: Share in [0, 1] of the latents' mean given the parents that is taken out of q.
+        independence: Share in [0, 1] of the latents' mean given the parents that is removed from q.
     """
 
     kinds = ("image",)
@@ -116,11 +116,11 @@ class ImageVAE(Abductive, Observable):
 
     @property
     def privacy_obstacle(self) -> str:  # type: ignore[override]
-        return "independence reads the mean of its latents off the training units" if self.independence else ""
+        return "independence estimates the mean of its latents from the training units" if self.independence else ""
 
     @property
     def attributes(self) -> dict[str, Variable]:
-        """Parents whose mean effect on the latents can be taken out: all but images."""
+        """Parents whose mean effect on the latents can be removed: all but images."""
         return {name: parent for name, parent in self.parents.items() if not parent.is_image}
 
     def centre_latents(self) -> None:
@@ -130,7 +130,7 @@ class ImageVAE(Abductive, Observable):
             self.expected = ConditionalMean(self.attributes, width)
 
     def centring(self, parents: Values) -> "_Centring":
-        """What takes the mean given the parents out of the latents in one pass of the encoder."""
+        """Return the object that removes the mean given the parents from the latents in one pass of the encoder."""
         if self.expected is None:
             return _Centring({})
         taken = self.independence * self.expected(parents)
@@ -143,7 +143,7 @@ class ImageVAE(Abductive, Observable):
             self.expected.fit(parents)
 
     def track(self, value: Tensor, parents: Values) -> None:
-        """Follow the mean of the latents given the parents, on a part of the units."""
+        """Track the mean of the latents given the parents, on a part of the units."""
         if self.expected is None:
             return
         few = max(1, len(value) // TRACKED)
@@ -153,7 +153,7 @@ class ImageVAE(Abductive, Observable):
         """Fit the mean of the latents given the parents to the trained encoder."""
         if self.expected is None:
             return
-        for _ in self.latents:  # each latent is inferred from those before it, which the last pass has moved
+        for _ in self.latents:  # each latent is inferred from those before it, which the last pass has changed
             self.expected.refit(self._means(value, parents) for value, parents in batches())
 
     @torch.no_grad()
@@ -181,7 +181,7 @@ class ImageVAE(Abductive, Observable):
         )
 
     def _taken_out(self) -> str:
-        """What `independence` takes out of the latents, and of which parents it does not."""
+        """Describe what `independence` removes from the latents, and the parents that it ignores."""
         if not self.independence:
             return ""
         images = [name for name in self.parents if name not in self.attributes]
@@ -236,10 +236,10 @@ class ImageVAE(Abductive, Observable):
 
 
 class _Centring:
-    """Takes the mean given the parents out of the parameters of each latent's q, and keeps what q's mean was before.
+    """Removes the mean given the parents from the parameters of each latent's q, and keeps q's mean from before.
 
     Args:
-        taken: What to take out, `(B, ...)` by latent; empty to change nothing.
+        taken: Means to remove, `(B, ...)` by latent; empty to change nothing.
     """
 
     def __init__(self, taken: Mapping[str, Tensor]) -> None:

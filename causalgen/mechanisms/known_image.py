@@ -1,4 +1,4 @@
-r"""The common base of known image mechanisms: a picture is made from another one in a way that nobody has to learn.
+r"""The common base of known image mechanisms: a picture is made from another one by a function that is not learned.
 
 .. math:: x = \operatorname{clip}\bigl(A(pa) + \sigma u\bigr), \qquad u \sim N(0, I)
 
@@ -28,7 +28,7 @@ __all__ = ["ImageFunction", "KnownImage"]
 ROUNDING = 1 / 12
 """Variance of the error of rounding to whole grey levels."""
 FAR = 3.0
-"""Grey levels, root mean square, beyond which a picture contradicts a mechanism without noise."""
+"""Root mean square error, in grey levels, above which a picture contradicts a mechanism without noise."""
 
 
 class KnownImage(Abductive, Density):
@@ -80,7 +80,7 @@ class KnownImage(Abductive, Density):
         return self.image(variance)
 
     def undo(self, image: Tensor) -> Tensor:
-        """A rough guess of the parent, from which a search may start."""
+        """Return a rough guess of the parent, from which a search may start."""
         return image
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
@@ -130,8 +130,8 @@ class KnownImage(Abductive, Density):
         far = (value - clean).square().flatten(1).mean(1).sqrt() > FAR * (self.high - self.low) / 255
         if far.any():
             raise SupportError(
-                f"Expected pictures of '{self.variable.name}' that follow from '{next(iter(self.parents))}'; that of unit "
-                f"{int(far.nonzero()[0])} does not. Check both, or add noise to the mechanism."
+                f"Expected pictures of '{self.variable.name}' that follow from '{next(iter(self.parents))}'; the one "
+                f"of unit {int(far.nonzero()[0])} does not. Check both, or add noise to the mechanism."
             )
 
     def _expect_shape(self, shape: tuple[int, ...]) -> None:
@@ -185,5 +185,5 @@ class ImageFunction(KnownImage):
         return made
 
     def variance(self, variance: Tensor) -> Tensor:
-        """Every pixel counts as uncertain as an average pixel of the parent."""
+        """Treat every pixel as having the variance of an average pixel of the parent."""
         return variance.mean(dim=(1, 2, 3), keepdim=True).expand(-1, *self.variable.shape)

@@ -5,8 +5,8 @@ r"""An image mechanism on the small map of a codec: one wrapper for all of them.
 A codec (E, D) maps the picture to a small map and back, without the parents; the inner mechanism g models the map as if it
 were a small image, and only it sees the parents (Rombach et al., High-resolution image synthesis with latent diffusion
 models, 2022).
-Abduction encodes, then abducts inside. What the codec loses is lost in every answer: `reconstruct` shows it alone, and `r` is
-the share of it that is carried into counterfactuals.
+Abduction encodes, then abducts inside. Details that the codec loses are missing in every answer: `reconstruct` shows
+this loss alone, and `r` is the share of it that is carried into counterfactuals.
 """
 
 from collections.abc import Iterator, Mapping
@@ -62,7 +62,8 @@ class LatentImage(Abductive):
             likelihood by default, since the values of a map are not grey levels.
         codec: "autoencoder", which `fit` trains in a stage before the inner mechanism, or a mapping of `codec` and its options:
             those of `Autoencoder`, or `{codec: diffusers, folder: ...}` for a frozen one (see `PretrainedAutoencoder`).
-        residual: Share in [0, 1] of what the codec loses of the factual image that abduction keeps and counterfactuals carry.
+        residual: Share in [0, 1] of the codec's loss of the factual image that abduction keeps and counterfactuals
+            carry.
 
     Raises:
         UnknownNameError: No inner mechanism, codec or option of that name.
@@ -101,7 +102,7 @@ class LatentImage(Abductive):
             "mechanism": _word_and_options(inner, "mechanism", "flow-matching")[0],
             **self.inner.spec(),
         }
-        # What the inner mechanism finds is unique for its map, not for the image, of which the codec loses a part.
+        # The noise is unique for the map of the inner mechanism, not for the image, of which the codec loses a part.
         bijective = self.inner.abduction is Abduction.BIJECTIVE
         self.abduction = Abduction.POINT if bijective else self.inner.abduction
         self.pace, self.momentum, self.guided = self.inner.pace, self.inner.momentum, self.inner.guided
@@ -167,7 +168,7 @@ class LatentImage(Abductive):
         return {**noise, "pixel": self.residual * residual}
 
     def objectives(self, value: Tensor, parents: Values, progress: float) -> dict[str, Tensor]:
-        """Those of the inner mechanism on the maps."""
+        """Return the objectives of the inner mechanism on the maps."""
         with torch.no_grad():
             maps = self._fitted_codec().encode(value)
         return self.inner.objectives(maps, parents, progress)
@@ -175,7 +176,7 @@ class LatentImage(Abductive):
     def track(self, value: Tensor, parents: Values) -> None:
         """That of the inner mechanism, on the maps."""
         if type(self.inner).track is Mechanism.track:
-            return  # no encoding for nothing
+            return  # no needless encoding
         with torch.no_grad():
             self.inner.track(self._fitted_codec().encode(value), parents)
 

@@ -24,7 +24,7 @@ class SplineFlow(ScalarFlow):
     """Spline flow whose shape, location and scale depend on the parents.
 
     Args:
-        variable: A continuous variable; two finite support bounds put a logistic map at its end.
+        variable: A continuous variable; with two finite support bounds, the flow ends in a logistic map.
         parents: Parents of any kind.
         bins: Number of spline bins.
         hidden: Widths of the conditioner's hidden layers.

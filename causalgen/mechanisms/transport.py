@@ -9,7 +9,7 @@ Guidance makes changed parents count more than they do in the distribution (Ho a
 .. math:: f = f(\varnothing) + w_{\text{unchanged}} \bigl(f(pa_{\text{unchanged}}) - f(\varnothing)\bigr)
           + w_{\text{changed}} \bigl(f(pa) - f(pa_{\text{unchanged}})\bigr)
 
-Changed parents with several weights are added in groups, the least weight first, each multiplied by its own weight. With
+Changed parents with several weights are added in groups, lowest weight first, each multiplied by its own weight. With
 all weights 1 that is f(pa). Any other weights define a different mechanism from the one that abduction inverts:
 the result is a guided edit, not a counterfactual of the model, and is labelled as such.
 """
@@ -144,7 +144,7 @@ class TransportMechanism(Abductive):
         return ((state / self.reach).clamp(-1, 1) + 1) * ((self.high - self.low) / 2) + self.low
 
     def unclipped(self, noise: Noise, parents: Values) -> Tensor:
-        """The image of unguided noise on the network's scale, before values outside it are cut off, `(B, C, H, W)`."""
+        """The image of unguided noise on the network's scale, before clipping, `(B, C, H, W)`."""
         return self.to_data(noise, self._field(parents, noise["z"]))
 
     def abduct(self, value: Tensor, parents: Values, *, draw: bool = True) -> Noise:
@@ -188,7 +188,7 @@ class TransportMechanism(Abductive):
 
 
 def _by_parent(guidance: float | Mapping[str, float], parents: Mapping[str, Variable]) -> dict[str, float]:
-    """The weight of each parent; 1 for those that a mapping does not name."""
+    """Return the weight of each parent; 1 for those that a mapping does not name."""
     if not isinstance(guidance, Mapping):
         return dict.fromkeys(parents, _weight(guidance, "guidance"))
     for name in guidance:

@@ -19,7 +19,7 @@ AWAKE = 3.0
 
 
 class Generator(nn.Module):
-    """Vector to image, meant for [-1, 1] but not bound to it (Radford, Metz and Chintala, DCGAN, 2016).
+    """Maps a vector to an image, intended for [-1, 1] but not confined to it (Radford, Metz and Chintala, DCGAN, 2016).
 
     Args:
         shape: (C, H, W) of the image.
@@ -41,12 +41,12 @@ class Generator(nn.Module):
 
 
 class Critic(nn.Module):
-    """Image on [-1, 1] and a context vector to a few numbers: a score, or a code.
+    """Maps an image on [-1, 1] and a context vector to a few numbers: a score, or a code.
 
     Args:
         shape: (C, H, W) of the image.
         context: Width of the context vector.
-        outputs: How many numbers.
+        outputs: Number of outputs.
         width: Channels at the coarse resolution.
         code: Width of a vector that only the head takes.
         offset: Whether each number has a bias; scores that are only compared need none.
@@ -101,8 +101,8 @@ def gradient_penalty(score: Tensor, *inputs: Tensor) -> Tensor:
 def saturation(logits: Tensor) -> Tensor:
     """Mean squared excess of logits over the range in which tanh has a slope, `(B,)`.
 
-    Most pixels of a drawing on an empty ground have the same colour. A generator that learns this overshoots, and where
-    tanh is flat, the critic has no gradient to correct it.
+    Most pixels of a drawing on an empty background have the same colour. A generator that learns this overshoots, and
+    where tanh is flat, the critic has no gradient to correct it.
 
     >>> saturation(torch.tensor([[0.0, -3.0], [2.0, 5.0]])).tolist()
     [0.0, 2.0]

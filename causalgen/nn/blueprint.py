@@ -132,7 +132,7 @@ def check_values(module: nn.Module, tensors: Mapping[str, Tensor], title: Titles
 def zeros(module: nn.Module, titles: Titles) -> list[str]:
     """Titles of parameters, and of parts that have buffers only, that hold zeros only.
 
-    Training moves the parameters that are not zero to begin with, and leaves none of several numbers at exact zero.
+    Training leaves no parameter of several numbers at exactly zero.
     """
     groups: list[tuple[str, list[Tensor]]] = [(titles(name), [p]) for name, p in module.named_parameters()]
     for title, part in titles.parts.values():
@@ -173,7 +173,7 @@ def _named(module: nn.Module, attribute: str) -> set[str]:
 
 @contextmanager
 def _at_most(count: int) -> Iterator[None]:
-    """Stop this thread where it makes more than `count` modules."""
+    """Stop this thread if it makes more than `count` modules."""
     made, here = 0, threading.get_ident()
 
     def counted(parent: nn.Module, name: str, child: Any) -> None:

@@ -19,9 +19,9 @@ from .scaling import Standardiser
 __all__ = ["ConditionalMean"]
 
 DECAY = 0.995
-"""Share of the running sums that a new batch leaves."""
+"""Share of the running sums that remains after a new batch."""
 FARTHEST = 3.0
-"""Standard deviations at which a continuous attribute is cut off, so that the square of an outlier moves nothing."""
+"""Standard deviations at which a continuous attribute is clipped, to limit the square of an outlier."""
 RIDGE = 1e-5
 """Relative to the mean of the diagonal: the columns of all labels of an attribute add up to the constant."""
 
@@ -62,13 +62,13 @@ class ConditionalMean(nn.Module):
 
     @torch.no_grad()
     def update(self, values: Values, vectors: Tensor) -> None:
-        """Take in a batch of training: values `(B,)` each, vectors `(B, width)`; earlier batches fade."""
+        """Add a training batch: values `(B,)` each, vectors `(B, width)`; earlier batches fade."""
         self._add(values, vectors, DECAY)
         self._solve()
 
     @torch.no_grad()
     def refit(self, batches: Iterable[tuple[Values, Tensor]]) -> None:
-        """Fit to all batches alike; the old fit answers until all of them have been read."""
+        """Fit to all batches with equal weight; the old fit is used until all of them have been read."""
         for place, (values, vectors) in enumerate(batches):
             self._add(values, vectors, float(place > 0))
         self._solve()

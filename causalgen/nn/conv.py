@@ -39,7 +39,7 @@ NARROWEST = 4
 
 
 class Grid:
-    """The coarse grid under one image shape.
+    """The coarse grid for one image shape.
 
     Args:
         shape: (C, H, W) of the image, or (C, D, H, W) of a volume; the words below name the former.
@@ -68,7 +68,7 @@ class Grid:
         return F.pad(image, extra, mode="replicate") if any(extra) else image
 
     def crop(self, image: Tensor) -> Tensor:
-        """Cut the padding off."""
+        """Remove the padding."""
         for axis, length in enumerate(self.size, -self.dimensions):
             image = image.narrow(axis, 0, length)
         return image
@@ -186,7 +186,7 @@ class Pyramid(nn.Module):
 
 
 class ConvEncoder(nn.Module):
-    """Image to a coarse map of features.
+    """Maps an image to a coarse map of features.
 
     Args:
         shape: (C, H, W) of the image, or its grid.
@@ -217,7 +217,7 @@ class ConvEncoder(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """Coarse map to image.
+    """Maps a coarse map to an image.
 
     Args:
         shape: (C, H, W) of the image, or its grid.

@@ -1,4 +1,4 @@
-"""Invertible layers for images: masked affine couplings and 1x1 convolutions, over resolutions that halve where they can."""
+"""Invertible layers for images: masked affine couplings and 1x1 convolutions, over resolutions halved if possible."""
 
 from collections.abc import Sequence
 
@@ -46,7 +46,7 @@ class CouplingStack(nn.Module):
         return self._encode(image, context, maps, 0)
 
     def decode(self, noise: Tensor, context: Tensor, maps: Tensor | None = None) -> Tensor:
-        """Noise to the image that `encode` turns into it."""
+        """Return the image whose encoding is this noise."""
         return self._decode(noise, context, maps, 0)
 
     def _encode(self, x: Tensor, context: Tensor, maps: Tensor | None, level: int) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Image parents as maps of the size of an image, so that a network sees where in them something is."""
+"""Image parents as maps of the size of an image, so that a network sees the location of their contents."""
 
 from collections.abc import Mapping, Sequence
 
@@ -50,7 +50,7 @@ def _resized(image: Tensor, size: tuple[int, ...]) -> Tensor:
     """Images `(B, C, H, W)` or volumes `(B, C, D, H, W)` of another size."""
     if len(size) == 2:
         return F.interpolate(image, size, mode="bilinear", antialias=True)
-    # PyTorch has no anti-aliasing in three dimensions: what is to shrink is averaged first.
+    # PyTorch has no anti-aliasing in three dimensions: volumes are averaged before they are shrunk.
     depth, height, width = (min(there, wanted) for there, wanted in zip(image.shape[2:], size))
     return F.interpolate(F.adaptive_avg_pool3d(image, (depth, height, width)), size, mode="trilinear")
 

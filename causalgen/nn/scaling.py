@@ -68,7 +68,7 @@ class Standardiser(nn.Module):
         return (self._unbound(value) - self.loc) / self.scale
 
     def clamp(self, value: Tensor) -> Tensor:
-        """Values kept inside the support (the widened margin is cut off)."""
+        """Clip values to the support, without the widened margin."""
         return value if self.support is None else value.clamp(*self.support)
 
     def _unbound(self, value: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Saved modules: `<stem>.json` describes one, `<stem>.safetensors` holds its weights; neither can run code.
 
-The description holds checksums of the weights and of itself. They show damage, not forgery: whoever changes a file can also
-change its checksum.
+The description holds checksums of the weights and of itself. They show damage, not forgery: anyone who changes a file
+can also change its checksum.
 """
 
 import hashlib
@@ -69,7 +69,8 @@ def load_module(
         stem: Name of the files.
         rebuild: Makes the untrained module from the description.
         parts: Modules by their names in messages; one with a layer of zeros counts as not fitted.
-        renamed: Present names of saved tensors that an earlier version named otherwise, from all their names.
+        renamed: Returns, from all names of saved tensors, the current names of those that an earlier version named
+            differently.
 
     Raises:
         CheckpointError: A file is missing, corrupted, from another format, or does not fit its description; weights that
