@@ -1,4 +1,4 @@
-"""A shift or expression that answers for the units where it has a value, and records the others."""
+"""A shift or expression that is applied to the units for which it has a value, and records the others."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ __all__ = ["Answerable"]
 
 
 class Answerable:
-    """An intervention by a function; units without a value keep what they would have been, and are recorded.
+    """An intervention by a function; units for which it has no value keep their natural value, and are recorded.
 
     Args:
         variable: The node.

@@ -18,7 +18,7 @@ from ..scm.values import as_tensor
 __all__ = ["SPLITS", "Augmentation"]
 
 SPLITS = ("train", "validation")
-"""Splits that are augmented by default: test images stay as they were observed."""
+"""Splits that are augmented by default: test images are not."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Augmentation:
     Args:
         do: Interventions by node, as for `Posterior.counterfactual`; "shuffle" sets the value of another unit of the same
             split, from another group where there are several. Nodes that are shuffled together come from one unit.
-        per_unit: Counterfactuals of each unit; more than one only where shuffling or a stochastic intervention makes them
+        per_unit: Counterfactuals of each unit; more than one only if shuffling or a stochastic intervention makes them
             differ.
         splits: Splits whose units are augmented.
         within_support: Whether counterfactuals outside the joint support of training are left out.
@@ -44,11 +44,11 @@ class Augmentation:
     seed: int = 0
 
     def shuffled(self, graph: CausalGraph) -> tuple[str, ...]:
-        """Nodes that get the value of another unit, in the order of the graph."""
+        """Return the nodes that get the value of another unit, in the order of the graph."""
         return tuple(name for name in graph.nodes if name in self.do and is_shuffle(graph, name, self.do[name]))
 
     def fixed(self, graph: CausalGraph) -> dict[str, Any]:
-        """The other interventions, with texts read.
+        """Return the other interventions, with texts parsed.
 
         Raises:
             DataError, GraphError, SupportError, UnknownNameError: As `Posterior.counterfactual`.

@@ -23,15 +23,15 @@ __all__ = ["AugmentedImages"]
 class AugmentedImages(Dataset[tuple[Any, Any]]):
     """The images of one split of a folder that `causalgen augment` wrote, with a target each.
 
-    Items are (image, target): the image a float32 tensor `(C, H, W)` in [0, 1], in as many steps as its file has, the target a
-    code of the label or a number.
+    Items are (image, target): the image a float32 tensor `(C, H, W)` in [0, 1], at the bit depth of its file, the
+    target the code of a label, or a number.
 
     Args:
         folder: The folder.
         split: The split to read.
-        target: An attribute of the table; or the target of every observed row by its row label, for a label that is no
-            attribute of the graph and that the intervention does not change. None: the target is the row of the table as a
-            dictionary.
+        target: An attribute of the table; or the target of every observed row by its row label, for a label that is not
+            an attribute of the graph and that the intervention does not change. None: the target is the row of the
+            table as a dictionary.
         image: The image node; may be left out if there is only one.
         transform: Applied to each image.
         within_support: Whether counterfactuals outside the joint support are left out.
@@ -44,7 +44,7 @@ class AugmentedImages(Dataset[tuple[Any, Any]]):
     Raises:
         RunFolderError: The folder holds no finished augmentation.
         UnknownNameError: There is no such split, target or image.
-        DataError: The target names no label of some row.
+        DataError: The target lacks the label of a row.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ def _described(folder: Path) -> dict[str, Any]:
 
 
 def _read(path: Path, variables: Mapping[str, Variable]) -> pd.DataFrame:
-    """The table as it was written, labels as declared."""
+    """Read the table as written, with labels as declared."""
     table = restored(pd.read_csv(path, dtype=str, keep_default_na=False))
     for name in (GROUP, DRAW):
         table[name] = table[name].astype("int64")

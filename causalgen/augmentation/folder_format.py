@@ -1,9 +1,9 @@
 """The folder of an augmentation: a description, and for each split an image folder with a table.
 
-augmentation.json         what was asked, the variables, and how many images there are
-train/metadata.csv        one row per image; its files are relative to it, as Hugging Face's `imagefolder` wants
-train/row-17-0.png        the images; in a folder per class where a label was named, as torchvision's `ImageFolder` wants
-train/left/row-17-0.png   of a graph with several images, a folder each
+augmentation.json         the plan, the variables, and the number of images
+train/metadata.csv        one row per image; its files are relative to it, as Hugging Face's `imagefolder` expects
+train/row-17-0.png        the images; in one folder per class if a label was named, as torchvision's `ImageFolder`
+expects train/left/row-17-0.png   with several images in the graph, one folder each
 parts/                    the tables of finished pieces, while the folder is being written
 """
 
@@ -38,7 +38,7 @@ SPLIT, ROW, GROUP, DRAW, SET, SUPPORTED = COLUMNS = (
 
 
 def file_column(graph: CausalGraph, image: str) -> str:
-    """The column with the files of an image node: `file_name`, or one for each of several images.
+    """Return the column with the files of an image node: `file_name`, or a separate column for each of several images.
 
     >>> from causalgen.graph import Variable
     >>> pair = [Variable(name, "image", shape=(1, 8, 8)) for name in ("left", "right")]

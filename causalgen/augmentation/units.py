@@ -1,6 +1,7 @@
-"""Counterfactuals of the units of a data set, piece by piece, so that memory holds a few hundred images at a time.
+"""Counterfactuals of the units of a data set, piece by piece, with only a few hundred images in memory.
 
-A piece depends on the plan and its place in the split only, so that an interrupted program can continue with any piece.
+A piece depends only on the plan and its position in the split, so that an interrupted program can continue with any
+piece.
 """
 
 import warnings
@@ -27,12 +28,12 @@ from .augmentation import Augmentation
 __all__ = ["AugmentedUnits", "AugmentedDraw", "Piece"]
 
 PIECE = 256
-"""Units of 32 x 32 pixels that are answered at once."""
+"""Number of units with images of 32 x 32 pixels that are computed at once."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Units of one split that are answered at once.
+    """Units of one split that are computed at once.
 
     Args:
         split: Their split.
@@ -162,19 +163,19 @@ class AugmentedUnits:
         )
 
     def _donors(self, split: str, number: int) -> NDArray[np.int64]:
-        """The unit whose values each unit of a split gets, as a position `(N,)`."""
+        """Return, for each unit of a split, the position of the unit whose values it gets, `(N,)`."""
         if (split, number) not in self._known:
             groups = self.data.groups(self.data.split[split]).numpy()
             if len(groups) < 2:
                 raise DataError(f"Expected at least two units to shuffle in the split '{split}'; got {len(groups)}.")
             if np.unique(groups, return_counts=True)[1].max() * 2 > len(groups):
-                groups = np.arange(len(groups))  # other units of a group that holds most of them
+                groups = np.arange(len(groups))  # other units of a group that contains most of them
             key = [self.plan.seed, self.plan.splits.index(split), number]
             seed = int(np.random.SeedSequence(key).generate_state(1)[0])
             self._known[split, number] = donors(groups, seed=seed)
         return self._known[split, number]
 
     def _seed(self, piece: Piece, number: int) -> int:
-        """A seed that no other piece or draw has."""
+        """Return a seed that no other piece or draw has."""
         key = [self.plan.seed, self.plan.splits.index(piece.split), piece.start, number]
         return int(np.random.SeedSequence(key).generate_state(1)[0])

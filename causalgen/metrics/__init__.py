@@ -1,4 +1,4 @@
-"""Metrics of counterfactual images, each with its controls and its floor, and with intervals over groups of units."""
+"""Metrics of counterfactual images, each with controls, a floor, and intervals over groups of units."""
 
 from .axioms import composition, reversibility
 from .bootstrap import Interval, bootstrap

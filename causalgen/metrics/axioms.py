@@ -1,6 +1,6 @@
 """Composition and reversibility: axioms of structural counterfactuals that hold for any model.
 
-- composition: do(v = its own value) changes nothing, however often it is repeated
+- composition: do(v = its own value) changes nothing, no matter how often it is repeated
 - reversibility: doing and then undoing changes nothing
 
 Source: Galles and Pearl, An axiomatic characterization of causal counterfactuals, 1998; as metrics: Monteiro et al.,
@@ -31,10 +31,11 @@ BY_CONSTRUCTION = "by construction"
 
 
 def composition(cohort: Cohort, nodes: Sequence[str], *, cycles: Sequence[int] = CYCLES) -> list[MetricResult]:
-    """L1 to the factual image after null interventions, the noise abducted anew in each cycle; grey levels.
+    """Return the L1 distance to the factual image after null interventions, with new noise in each cycle; grey levels.
 
-    The intervened nodes are those of `nodes` that do not descend from another, so that all mechanisms below them run.
-    The oracle redraws the factual image once with its own attributes; the codec control passes it through the codec alone.
+    The intervened nodes are those in `nodes` that do not descend from another one, so that all mechanisms below them
+    run. The oracle redraws the factual image once with its own attributes; the codec control passes it through the
+    codec alone.
 
     Args:
         cohort: The units and the models.
@@ -81,7 +82,7 @@ def _null_errors(
 
 
 def reversibility(case: Case) -> list[MetricResult]:
-    """L1 to the factual image after the query and its undoing, do(v = factual value); grey levels."""
+    """Return the L1 distance to the factual image after the query and its reversal, do(v = factual value)."""
     cohort = case.cohort
     undo = {name: cohort.factual[name] for name in case.query.do}
     backs, notes = {}, {}

@@ -13,7 +13,7 @@ BLOCK = 2**21
 
 
 class Interval(NamedTuple):
-    """An estimate with the bounds of its interval; NaN where the units do not determine it."""
+    """An estimate with the bounds of its interval; NaN if the units do not determine it."""
 
     value: float
     low: float
@@ -29,7 +29,7 @@ def bootstrap(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Interval:
-    """Mean over units, or ratio of two sums, with the percentile interval over resampled groups.
+    """Return the mean over units, or the ratio of two sums, with the percentile interval over resampled groups.
 
     Args:
         numerator: One number per unit, `(N,)`.

@@ -23,9 +23,9 @@ MOST_UNITS = 100
 def calibration(case: Case, measure: Mapping[str, Measure], *, particles: int = PARTICLES) -> list[MetricResult]:
     """Share of units whose attribute, measured on the true counterfactual image, lies in the interval over particles.
 
-    The interval holds the central 90 % of the attribute measured on the particles' images, or with fewer than 19 of them their
-    whole range; the floor is the share that a calibrated model reaches. At most 100 units are used, the first ones. There are
-    no results without a known truth, or where abduction of the image leaves no uncertainty.
+    The interval contains the central 90 % of the attribute measured on the particles' images, or their whole range if
+    there are fewer than 19; the floor is the share that a calibrated model reaches. At most 100 units are used, the
+    first ones. There are no results without a known truth, or if abduction of the image leaves no uncertainty.
 
     Args:
         case: A query with its answers.
@@ -57,7 +57,7 @@ def calibration(case: Case, measure: Mapping[str, Measure], *, particles: int = 
 
 
 def _nominal(particles: int) -> float:
-    """Chance that one more draw of the same distribution lies in `_interval`."""
+    """Return the probability that one more draw from the same distribution lies in `_interval`."""
     return min(LEVEL, (particles - 1) / (particles + 1))
 
 

@@ -22,7 +22,7 @@ class Answer:
 
     Args:
         row: Name of the row: the model, a control or the oracle.
-        images: `(N, C, H, W)`, rounded as those of the data are stored.
+        images: `(N, C, H, W)`, rounded like the stored images of the data.
         values: Attributes `(N,)` by node.
         world: The counterfactual of a model; None for the identity, the oracle and the truth.
     """
@@ -57,7 +57,7 @@ class Case:
         return next(answer for answer in self.answers if answer.row == row)
 
     def shown(self, answer: Answer) -> Mapping[str, Tensor]:
-        """The attributes that the image of an answer should show: its own; for the identity control, the model's."""
+        """Return the attributes that an answer's image should show: its own; for the identity control, the model's."""
         return self[MODEL].values if answer.row == IDENTITY else answer.values
 
 

@@ -1,4 +1,4 @@
-"""The evaluated test units, the models that answer for them, and what reads their images."""
+"""The evaluated test units, the models that answer for them, and the readers of their images."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,16 +25,16 @@ __all__ = ["Cohort", "Readers", "choose", "even_parts", "image_node", "units_in_
 
 AT_ONCE, FEWEST = 1000, 100
 LARGE = 64 * 64
-"""Pixels of an image above which fewer are in memory at once."""
+"""Number of pixels above which fewer images are in memory at once."""
 
 
 @dataclass(frozen=True)
 class Readers:
-    """What reads attributes from images, and compares images.
+    """Functions and networks that read attributes from images, or compare images.
 
     Args:
-        measure: Functions of images `(N, C, H, W)` as stored (see `Cohort.stored`) to `(N,)`, by continuous attribute; NaN
-            where one cannot measure.
+        measure: Functions of images `(N, C, H, W)` as stored (see `Cohort.stored`) to `(N,)`, by continuous attribute;
+            NaN if an image cannot be measured.
         classifiers: Classifiers of the image by discrete attribute.
         predictors: Attribute predictors; their features also measure realism and variety.
         latents: Space in which minimality is measured, see `latent_space`.
@@ -63,7 +63,7 @@ class Cohort:
         rows: Row labels of the units, `(N,)`.
         image: Name of the image node.
         seed: Seed of abduction and bootstrap.
-        at_once: Units whose images are in memory at once.
+        at_once: Number of units whose images are in memory at once.
         start: Place of the first unit in the whole cohort.
         whole: The cohort that this is a block of; None if it is whole.
     """
@@ -78,7 +78,7 @@ class Cohort:
     whole: "Cohort | None" = None
 
     def blocks(self) -> Iterator["Cohort"]:
-        """The units in blocks of even size, at most `at_once` each; few units are one block."""
+        """Split the units into blocks of similar size, at most `at_once` each; few units form one block."""
         parts = even_parts(len(self.rows), self.at_once)
         if len(parts) == 1:
             yield self
@@ -93,7 +93,7 @@ class Cohort:
         return int(np.random.SeedSequence([self.seed + offset, self.start]).generate_state(1)[0])
 
     def range_of(self, name: str) -> tuple[float, float]:
-        """Support of an attribute, or where it has none, its least and greatest value in the whole cohort."""
+        """Return the support of an attribute or, if it has none, its minimum and maximum in the whole cohort."""
         own = (self.whole or self).attributes[name]
         return self.graph[name].support or (float(own.min()), float(own.max()))
 
@@ -128,7 +128,7 @@ class Cohort:
         return self.data.bits(self.image)
 
     def stored(self, images: Tensor) -> Tensor:
-        """Images rounded as those of the data are stored: uint8, or float32 in 65,536 levels from 0 to 255."""
+        """Round images like the stored images of the data: uint8, or float32 in 65,536 levels from 0 to 255."""
         return as_stored(images, self.bits)
 
     @cached_property
@@ -143,7 +143,7 @@ class Cohort:
 
 
 def image_node(graph: CausalGraph, name: str | None = None) -> str:
-    """The image that is meant: `name`, or the only one.
+    """Return the name of the image: `name`, or the only image.
 
     Raises:
         DataError: There is no image, or there are several and none is named.
@@ -163,7 +163,7 @@ def image_node(graph: CausalGraph, name: str | None = None) -> str:
 
 
 def units_in_memory(shape: Sequence[int]) -> int:
-    """Images `(C, H, W)`, or volumes, that metrics have in memory at once: 1,000, or fewer if they are large.
+    """Number of images `(C, H, W)`, or volumes, that metrics have in memory at once: 1,000, or fewer if they are large.
 
     >>> units_in_memory((1, 28, 28)), units_in_memory((3, 256, 256))
     (1000, 100)
@@ -172,7 +172,7 @@ def units_in_memory(shape: Sequence[int]) -> int:
 
 
 def even_parts(count: int, most: int) -> list[range]:
-    """Places of `count` units in parts of even size, at most `most` each.
+    """Return the positions of `count` units in parts of similar size, at most `most` each.
 
     >>> even_parts(5, 3)
     [range(0, 3), range(3, 5)]
@@ -182,7 +182,7 @@ def even_parts(count: int, most: int) -> list[range]:
 
 
 def choose(labels: RowLabels, rows: int | None, seed: int) -> RowLabels:
-    """At most `rows` of the labels, drawn by the seed, in their order; None for all.
+    """Return at most `rows` of the labels, drawn by the seed, in their order; None for all.
 
     Raises:
         DataError: The number is below 1, or not a whole number.

@@ -1,14 +1,14 @@
-"""Mode collapse: does a generator reach the variety of the data, or repeat a few images?
+"""Mode collapse: does a generator match the variety of the data, or repeat a few images?
 
 Two statistics, since a generator can fail in two ways:
 
-- coverage: share of real images near which a generated one lies, that is, nearer than their fifth nearest real neighbour
-  (Naeem, Oh, Uh, Choi and Yoo, Reliable fidelity and diversity metrics for generative models, 2020). Whole kinds of images
-  that are never drawn lower it.
+- coverage: share of real images that have a generated image nearby, that is, nearer than their fifth nearest real
+  neighbour (Naeem, Oh, Uh, Choi and Yoo, Reliable fidelity and diversity metrics for generative models, 2020). Whole
+  kinds of images that are never drawn lower it.
 - diversity within conditions: distance between two images drawn for the same parents, relative to that between two real images
   whose parents are as similar as possible. Ignored noise lowers it, even if the parents alone spread the images.
 
-Either is flagged if it is below half of the value for real images.
+Either statistic is flagged if it is below half of the value for real images.
 """
 
 import math
@@ -35,7 +35,7 @@ THRESHOLD = 0.5
 """A statistic below this share of the value for real images is flagged."""
 NEIGHBOURS = 5
 CHUNK = 1000
-"""Units whose distances to all others are in memory at once."""
+"""Number of units whose distances to all others are in memory at once."""
 OTHER_LABEL = 100.0
 """Distance between units of different labels, in standard deviations of continuous parents."""
 
@@ -103,7 +103,7 @@ def collapsed(results: list[MetricResult], *, row: str) -> bool:
 
 
 def coverage(points: NDArray, real: NDArray) -> float:
-    """Share of `real` `(M, D)` with one of `points` `(N, D)` nearer than the fifth nearest other real one."""
+    """Share of `real` `(M, D)` that have one of `points` `(N, D)` nearer than the fifth nearest other real point."""
     targets, shown, inside = torch.from_numpy(real), torch.from_numpy(points), 0
     for some in targets.split(CHUNK):
         radius = torch.cdist(some, targets).kthvalue(min(NEIGHBOURS + 1, len(real)), dim=1).values
@@ -112,7 +112,7 @@ def coverage(points: NDArray, real: NDArray) -> float:
 
 
 def _most_alike(parents: Mapping[str, Tensor], groups: NDArray, graph: CausalGraph) -> NDArray[np.int64]:
-    """For each unit the unit of another group whose parents of the image are most like its own."""
+    """Return, for each unit, the unit of another group whose image parents are most similar to its own."""
     columns = {name: column.double().numpy() for name, column in parents.items() if not graph[name].is_image}
     found = []
     for some in np.array_split(np.arange(len(groups)), math.ceil(len(groups) / CHUNK)):

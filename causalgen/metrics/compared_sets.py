@@ -1,6 +1,6 @@
-"""What is compared over all units of a cohort at once, features of images and noise, gathered block by block.
+"""Features of images, and noise, that are compared over all units of a cohort at once; gathered block by block.
 
-These numbers stay in memory, unlike the images: at most 10,000 units, drawn by the seed, are compared, or fewer where each has
+These numbers stay in memory, unlike the images: at most 10,000 units, drawn by the seed, are compared, or fewer if each has
 more than 2,000 numbers.
 """
 
@@ -23,7 +23,7 @@ __all__ = ["GatheredNoise", "Points"]
 
 MOST = 10_000
 NUMBERS, FEWEST = 20_000_000, 1000
-"""Numbers in each row of the table, and units below which their number does not matter."""
+"""Maximum number of values in each row of the table, and minimum number of units, which takes precedence."""
 
 
 @dataclass(eq=False)
@@ -41,13 +41,13 @@ class Points:
 
     @cached_property
     def places(self) -> NDArray[np.int64]:
-        """Places of the compared units in the cohort."""
+        """Return the positions of the compared units in the cohort."""
         one = self.cohort.stored(self.cohort.data.rows(self.cohort.rows[:1])[self.cohort.image])
         return _drawn(self.cohort, self.features(one).shape[1])
 
     @property
     def note(self) -> str:
-        """How many units are compared, in a sentence; empty where all are."""
+        """Say in a sentence how many units are compared; empty if all are."""
         return _note("Realism and variety compare the features", len(self.places), self.cohort)
 
     @property
@@ -57,7 +57,7 @@ class Points:
 
     @cached_property
     def first(self) -> NDArray[np.int64]:
-        """Places among them of the first half, whose generated images are compared with real ones."""
+        """Positions of the first half among these units; its generated images are compared with real ones."""
         return halves(self.groups, seed=self.cohort.seed)[0]
 
     def add(self, block: Cohort, images: Mapping[str, Tensor], *, half: bool = False) -> None:

@@ -1,8 +1,8 @@
 """The training and held-out units that the tests of memorisation compare, and thumbnails of their images.
 
-A unit is a group of the data set, such as a person with all visits. Groups that share a picture, or a near copy of one, count
-as one unit, so that a person under two names is not held out from himself. Blank images are left out: any two are equal,
-whoever they are of.
+A unit is a group of the data set, such as a person with all their visits. Groups that share a picture, or a near copy
+of one, count as one unit, so that a person under two names is not in both splits. Blank images are left out: any two
+are equal, no matter which person they show.
 """
 
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ SIDE = 32
 MOST_IMAGES = 10_000
 """Maximum number of training images that are compared; more are drawn by the seed."""
 NEAR_COPY = 0.1
-"""Images nearer than this share of the usual distance to the nearest other group, and of their contrast, are one picture."""
+"""Images nearer than this share of the typical distance to the nearest other group, and of their contrast, match."""
 LEAST_CONTRAST = 1
-"""Least difference of the brightest and the darkest point of a thumbnail, in grey levels; images below it are blank."""
+"""Minimum difference between the brightest and darkest points of a thumbnail, in grey levels; else it is blank."""
 REFERENCES, COPIES, CHUNK = 500, 10, 512
 
 
@@ -152,7 +152,7 @@ def _joined(points: Tensor, group: NDArray[np.int64], seed: int) -> NDArray[np.i
 
 
 def _near_copies(points: Tensor, distinct: NDArray[np.int64], group: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """Pairs of images of different groups that are nearly one picture, `(P, 2)`."""
+    """Return pairs of images of different groups that are nearly identical, `(P, 2)`."""
     images, groups = points[distinct], torch.from_numpy(group[distinct])
     if len(images) < 2:
         return np.zeros((0, 2), dtype=np.int64)

@@ -3,14 +3,14 @@
 - identity control: the factual image is returned as the counterfactual one
 - untrained control: the same model, freshly initialised
 - oracle: the factual image redrawn by the generator's own operator with the true counterfactual attributes
-- codec control: an image that shows what it should (the true counterfactual one, or the factual one where the truth is
-  unknown), through the codec of a latent mechanism alone: its error is the loss of the codec
+- codec control: a correct image (the true counterfactual one, or the factual one if the truth is unknown), passed
+  through the codec of a latent mechanism alone: its error is the loss of the codec
 - null intervention: the model's image with every queried node at its own value
-- truth: the true counterfactual images, where the generator is known
-- floor: the same measurement where nothing is generated
+- truth: the true counterfactual images, if the generator is known
+- floor: the same measurement without any generated image
 - permutation control: noise and parents of different units are combined, or training and held-out units exchanged
 - held-out control: the same images compared with held-out units, which the model has not seen
-- split control: distances between the images alone, without the model, as far as they distinguish training from held-out units
+- split control: how well distances between the images, without the model, distinguish training from held-out units
 """
 
 import torch
@@ -55,7 +55,7 @@ SPLIT = "split control"
 
 
 def untrained_control(scm: StructuralCausalModel, data: Dataset, *, seed: int = 0) -> StructuralCausalModel:
-    """A model of the same mechanisms, initialised on the training split (scalers, categories) but not trained."""
+    """Build a model of the same mechanisms, initialised on the training split (scalers, categories) but not trained."""
     with seeded(seed):
         fresh = {name: type(m)(m.variable, m.parents, **m.spec()) for name, m in scm.mechanisms.items()}
         untrained = StructuralCausalModel(scm.graph, fresh).to(scm.like)
@@ -65,7 +65,7 @@ def untrained_control(scm: StructuralCausalModel, data: Dataset, *, seed: int = 
 
 @torch.no_grad()
 def through_codec(scm: StructuralCausalModel, image: str, images: Tensor, bits: int) -> Tensor | None:
-    """The codec control's images `(N, C, H, W)`: through the codec alone, rounded; None where the mechanism has no codec."""
+    """The codec control's images `(N, C, H, W)`, passed through the codec alone and rounded; None without a codec."""
     mechanism = scm.mechanisms[image]
     if not isinstance(mechanism, LatentImage):
         return None

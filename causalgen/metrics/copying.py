@@ -1,4 +1,4 @@
-"""Images that come unusually near to training units: distances, copy rate, and the units that are given away."""
+"""Images that are unusually near to training units: distances, copy rate, and the units that are revealed."""
 
 from dataclasses import dataclass
 
@@ -18,19 +18,19 @@ __all__ = ["COPY_RATE", "DISTANCE", "GIVEN_AWAY", "Copying", "copying", "counted
 DISTANCE, COPY_RATE = "distance to the nearest training image", "copy rate"
 GIVEN_AWAY = "training units given away"
 CALIBRATION = 0.01
-"""Share of images that count as copies by chance."""
+"""Share of images that count as copies by chance alone."""
 
 
 @dataclass(frozen=True, eq=False)
 class Copying:
-    """What generated images show of the training units.
+    """How much generated images reveal about the training units.
 
     Args:
-        results: Distance, copy rate and given-away units, with controls.
+        results: Distance, copy rate and revealed units, with controls.
         rate: The copy rate of the model.
-        chance: The greatest copy rate of a control.
-        established: Whether the copy rate is greater than a control's may be by chance.
-        flagged: The training units that are given away, bool `(units,)`.
+        chance: The highest copy rate of a control.
+        established: Whether the copy rate is higher than chance allows for a control.
+        flagged: The training units that are revealed, bool `(units,)`.
     """
 
     results: tuple[MetricResult, ...]
@@ -45,8 +45,8 @@ def copying(images: Nearness, real: Nearness, *, query: str, seed: int = 0) -> C
 
     An image counts as a copy if its relative distance to the nearest training unit is below a threshold that one in a hundred
     held-out images reaches, and one in a hundred of the generated images with held-out units in place of training units.
-    A unit is given away if images come nearer to it than chance explains, and nearer than held-out images do, since some units
-    are near to many images.
+    A unit is revealed if images are nearer to it than chance explains, and nearer than held-out images are, since some
+    units are near to many images.
 
     Args:
         images: The generated images.
@@ -84,7 +84,7 @@ def copying(images: Nearness, real: Nearness, *, query: str, seed: int = 0) -> C
         MetricResult(COPY_RATE, query, row, ALL, *value, sizes[row], "", "lower", chance)
         for row, value in rates.items()
     ]
-    # Few held-out images reach the threshold, so that a bootstrap of them would be too sure; exact intervals are not.
+    # Few held-out images reach the threshold, so that bootstrap intervals would be too narrow; exact intervals are not.
     units = {control: len(np.unique(real_units)), UNSEEN: len(np.unique(apart))}
     highest = max(
         binomtest(round(rates[row].value * count), count).proportion_ci(0.95).high for row, count in units.items()
@@ -93,7 +93,7 @@ def copying(images: Nearness, real: Nearness, *, query: str, seed: int = 0) -> C
 
 
 def counted(flagged: NDArray[np.bool_], query: str) -> MetricResult:
-    """Number of training units that are given away."""
-    note = "a model that copies none has 0 as a rule"
+    """Return the number of training units that are revealed."""
+    note = "a model that copies none usually has 0"
     count = float(flagged.sum())
     return MetricResult(GIVEN_AWAY, query, MODEL, ALL, count, np.nan, np.nan, len(flagged), "units", "lower", 0.0, note)

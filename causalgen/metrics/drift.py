@@ -1,10 +1,10 @@
-"""Off-target drift: how far an attribute that should stay moves on the counterfactual image.
+"""Off-target drift: how far an attribute that should not change moves on the counterfactual image.
 
     drift = |m(x*) - m(x)|
 
-with x the factual image, x* the counterfactual one and m what is read from both, so that a constant error of reading cancels.
-For a label it is 1 where another one is read. The null intervention shows how far redrawing alone moves it, and the truth how
-far it moves on the true counterfactual images.
+with x the factual image, x* the counterfactual one and m the reading of both, so that a constant reading error cancels.
+For a label it is 1 if another label is read. The null intervention shows how far redrawing alone moves it, and the
+truth how far it moves on the true counterfactual images.
 """
 
 import warnings
@@ -34,7 +34,7 @@ Read = Callable[[Tensor, Values], NDArray[np.float64]]
 
 
 def off_target_drift(case: Case, readers: Readers) -> list[MetricResult]:
-    """Mean drift of every attribute that can be read and that the query does not reach, in its unit or as a share of images.
+    """Mean drift of every readable attribute that the query does not affect, in its unit or as a share of images.
 
     Rows: the model, its null intervention (the queried nodes keep their values) and, where it is known, the truth. An image
     that can no longer be read counts with the largest drift that the range of its attribute allows; one whose factual image
@@ -42,7 +42,8 @@ def off_target_drift(case: Case, readers: Readers) -> list[MetricResult]:
 
     Args:
         case: A query with its answers.
-        readers: What reads attributes; a measurement precedes a predictor, and that a classifier.
+        readers: Readers of attributes; a measurement takes precedence over a predictor, and a predictor over a
+            classifier.
     """
     cohort = case.cohort
     reached = {name for node in case.query.do for name in (node, *cohort.graph.descendants(node))}

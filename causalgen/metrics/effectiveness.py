@@ -54,7 +54,7 @@ def effectiveness_metric(attribute: str, function: Measure) -> str:
 
 
 def _measured(name: str, function: Measure, answers: Sequence[Answer]) -> list[NDArray]:
-    """All answers in one call, so that a measurement can share the work among processes."""
+    """Measure all answers in one call, so that a measurement can share the work among processes."""
     images = torch.cat([answer.images for answer in answers])
     numbers = np.asarray(function(images), dtype=np.float64)
     if numbers.shape != (len(images),):

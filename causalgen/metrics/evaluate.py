@@ -51,8 +51,8 @@ def evaluate(
 ) -> MetricTable:
     """Evaluate the counterfactuals of `scm` on test units.
 
-    Every query: effectiveness, distance to the truth, attributes kept, off-target drift, minimality, realism, calibration,
-    reversibility.
+    For every query: effectiveness, distance to the truth, attributes kept, off-target drift, minimality, realism,
+    calibration, reversibility.
     Once: composition, noise leak, gradient defect, and quality and variety of samples. Metrics whose ingredients are missing
     (truth, measurements, classifiers, predictors) are left out, and an image that cannot be abducted is evaluated on samples
     only; the notes list them.
@@ -60,9 +60,9 @@ def evaluate(
     Args:
         scm: A fitted model.
         data: The data set; its test split is evaluated, its training split initialises the untrained control.
-        queries: Each a node ("thickness") or nodes set together (("thickness", "intensity")), whose values are drawn
-            from units of other groups, or fixed values ({"thickness": 4}).
-        readers: What reads attributes from the images.
+        queries: Each is a node ("thickness"), or nodes set together (("thickness", "intensity")), whose values are
+            drawn from units of other groups, or fixed values ({"thickness": 4}).
+        readers: Readers of attributes from the images.
         protocol: How to evaluate, and on how many units; None for "causalgen" with the model's own residual.
         untrained: The untrained control; None builds it.
         seed: Seed of units, queries, abduction and bootstrap.
@@ -131,12 +131,12 @@ def evaluate(
 
 @dataclass(eq=False)
 class _Answers:
-    """What is found about the answers to one query, block by block.
+    """Results on the answers to one query, gathered block by block.
 
     Args:
         cohort: All units.
         query: The query.
-        points: Where features of the images are gathered; None without predictors.
+        points: Receives features of the images; None without predictors.
     """
 
     cohort: Cohort
@@ -146,7 +146,7 @@ class _Answers:
     own: list[MetricResult] = field(default_factory=list)
     """Results that need no other block."""
     blocks: list[tuple[NDArray[np.bool_], list[PerUnit]]] = field(default_factory=list)
-    """Which units are within support, and numbers of every unit."""
+    """Which units are within support, and the numbers of every unit."""
 
     def add(self, case: Case, readers: Readers, rules: Protocol, accuracies: Mapping[str, MetricResult]) -> None:
         """Add the answers of a block of units."""
@@ -203,8 +203,8 @@ def _missing(data: Dataset, readers: Readers) -> list[str]:
     missing = {
         "No SSIM: it compares images of two dimensions, and this one is a volume.": volume,
         "The generator of this data set is unknown: no distance to the truth and no oracle.": data.truth is None,
-        "No measurement was given: effectiveness on the image is left out.": not readers.measure,
-        "No classifier was given: whether discrete attributes are kept is left out.": not (
+        "No measurement was given, so effectiveness on the image is left out.": not readers.measure,
+        "No classifier was given, so whether discrete attributes are kept is left out.": not (
             readers.classifiers or labelled
         ),
     }
@@ -220,5 +220,5 @@ def _residual(cohort: Cohort) -> list[str]:
         return [f"{note}."]
     return [
         f"{note} that its codec leaves.",
-        "The codec control is an image that shows what it should, through the codec alone: its error is the loss of the codec.",
+        "The codec control is a correct image passed through the codec alone: its error is the loss of the codec.",
     ]

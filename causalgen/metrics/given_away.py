@@ -9,18 +9,18 @@ __all__ = ["given_away"]
 LEVEL = 0.002
 """Probability that any unit of a model that copies none is flagged, if the numbers are normal; real tails are longer."""
 QUANTILES = (0.25, 0.05)
-"""Lower quantiles that measure the spread: few memorised units do not move them, and the lower one follows a long tail."""
+"""Lower quantiles that measure the spread: a few memorised units do not move them; the lower one fits a long tail."""
 
 
 def given_away(training: NDArray, held: NDArray) -> NDArray[np.bool_]:
-    """Training units whose number lies lower than chance explains, bool `(N,)`.
+    """Return the training units whose number is lower than chance explains, bool `(N,)`.
 
     A training unit is compared with the other training units, since all of them fit a little better than held-out ones do. It
-    is flagged if it is an outlier among them, and lower than every held-out unit. Where even the median of the training units
-    lies below every held-out unit, all are memorised, and the held-out units alone are the measure.
+    is flagged if it is an outlier among them, and lower than every held-out unit. If even the median of the training
+    units lies below every held-out unit, all are memorised, and they are compared with the held-out units alone.
 
     Args:
-        training: One number for each training unit, `(N,)`, low where the model knows it.
+        training: One number for each training unit, `(N,)`, low if the model has memorised it.
         held: The same for held-out units, `(M,)`.
     """
     below = held[held <= np.median(held)] - np.median(held)

@@ -7,8 +7,9 @@ unbiased for that of J (Hutchinson, A stochastic estimator of the trace, 1989), 
 .. math:: \text{defect} = \frac{E\,\lVert J w - J^\top w \rVert^2}{2\,E\,(\lVert J w \rVert^2 + \lVert J^\top w \rVert^2)}
           = \frac{\lVert J - J^\top \rVert^2}{4\,\lVert J \rVert^2}
 
-is the share of the Jacobian that is antisymmetric: 0 for a gradient, 1/2 for a matrix without any symmetry, 1 for one that
-turns every direction by a right angle. It says nothing about convexity, and a map with defect 0 need not fit the data.
+is the share of the Jacobian that is antisymmetric: 0 for a gradient, 1/2 for a matrix without any symmetry, 1 for one
+that rotates every direction by a right angle. It does not measure convexity, and a map with defect 0 need not fit the
+data.
 """
 
 from collections.abc import Mapping
@@ -32,7 +33,7 @@ DEFECT = "gradient defect"
 STEP = 1e-2
 """Length of a central difference, in standard deviations of the noise."""
 UNITS = 100
-"""Units that are measured at most; the defect of each is one draw."""
+"""Maximum number of units that are measured; the defect of each is one draw."""
 AT_ONCE = 50
 
 
@@ -41,8 +42,8 @@ def gradient_defect(
 ) -> list[MetricResult]:
     """The antisymmetric share of the Jacobian of the image with respect to its noise `z`, at the units' noise and parents.
 
-    It is measured before values outside the range of pixels are cut off, on the first 100 units. Empty for mechanisms that do
-    not carry an image from noise by a field (`diffusion` and `flow-matching` do), and for guided ones.
+    It is measured before pixels are clipped, on the first 100 units. Empty for guided mechanisms, and for those other
+    than `diffusion` and `flow-matching`, which transport noise to an image along a field.
 
     Args:
         posteriors: Abducted units by row, without particles.
@@ -62,7 +63,7 @@ def gradient_defect(
 
 
 def _norms(mechanism: TransportMechanism, noise: Noise, values: Values, seed: int) -> tuple[NDArray, NDArray]:
-    """Of each unit the squared norm of Jw - J'w, and twice the sum of those of Jw and J'w, `(N,)` each."""
+    """Return, for each unit, the squared norm of Jw - J'w, and twice the sum of those of Jw and J'w, `(N,)` each."""
     apart, size = [], []
     with seeded(seed, noise["z"].device):
         for start in range(0, min(len(noise["z"]), UNITS), AT_ONCE):

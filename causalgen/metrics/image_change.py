@@ -1,11 +1,11 @@
 """The change that an intervention makes to a number read from the image.
 
 With x the factual image, x' the image redrawn by the model without a change, and x* the counterfactual image, all with the
-same noise, and m what is read,
+same noise, and m the number that is read,
 
     change = mean of m(x*) - m(x'),        floor = mean of m(x') - m(x)
 
-over the units of which the intervention changes an attribute. Using the redrawn image instead of the factual one keeps
+over the units in which the intervention changes an attribute. Using the redrawn image instead of the factual one keeps
 the effect of redrawing itself, such as smoothing, out of the change; the floor measures that effect.
 """
 
@@ -37,15 +37,16 @@ class ImageChange:
     Args:
         query: The intervention, such as "do(age = 80 years)".
         name: The number that is read.
-        factual, redrawn, counterfactual: Mean of what is read from the images of each kind.
+        factual, redrawn, counterfactual: Mean of the readings of the images of each kind.
         change, low, high: Mean change with its 95 % interval, bootstrapped over groups.
         floor, floor_low, floor_high: The same for redrawing without a change.
         units: Units over which the means are taken.
-        asked: Units that were queried; the others have the values of the intervention already, or could not be read.
+        asked: Units that were queried; those not among `units` already have the values of the intervention, or could
+            not be read.
         groups: Groups of the units.
         supported: Share of the units within joint support.
-        spread: Standard deviation of what is read from the factual images.
-        expected: Whether the number should follow what the intervention sets.
+        spread: Standard deviation of the readings of the factual images.
+        expected: Whether the number should respond to the intervention.
     """
 
     query: str
@@ -139,7 +140,7 @@ def image_changes(
 
 
 def _moved(imposed: Counterfactual, redrawn: Counterfactual, do: Mapping[str, Any]) -> NDArray[np.bool_]:
-    """Units of which the intervention changes an attribute, bool `(N,)`."""
+    """Return the units in which the intervention changes an attribute, bool `(N,)`."""
     changed = torch.stack([imposed[name].cpu() != redrawn[name].cpu() for name in do])
     return np.asarray(changed.any(0))
 

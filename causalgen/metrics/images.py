@@ -43,7 +43,7 @@ def as_stored(images: Tensor, bits: int) -> Tensor:
 
 
 def bits_of(images: Tensor) -> int:
-    """Bits of observed images: 8 where every pixel is a whole number, else 16."""
+    """Return the bits of observed images: 8 if every pixel is a whole number, else 16."""
     return 8 if not images.is_floating_point() or bool((images == images.round()).all()) else 16
 
 

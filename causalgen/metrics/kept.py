@@ -1,4 +1,4 @@
-"""Discrete attributes of the image: does a classifier trained on real images still see the right label?"""
+"""Discrete attributes of the image: does a classifier trained on real images still predict the right label?"""
 
 from collections.abc import Mapping
 

@@ -1,6 +1,6 @@
 """Noise leak: abducted noise should be independent of the parents; how well does it predict them?
 
-Leaked information stays when a parent is changed, and the counterfactual image then contradicts its attributes.
+Leaked information does not change with the parent, so that the counterfactual image contradicts its attributes.
 """
 
 from collections.abc import Mapping
@@ -33,10 +33,10 @@ def noise_leak(
     """How well a linear model predicts each parent of the image from the image's abducted noise; see `predictability`.
 
     A linear model bounds the leak from below. The permutation control, the model's noise permuted among units, shows
-    the level of chance.
+    the chance level.
 
     Args:
-        posteriors: Abducted units by row, the first is permuted for the control.
+        posteriors: Abducted units by row; the first is permuted for the control.
         groups: `(N,)`.
         image: Name of the image node.
         seed: Seed of permutation and bootstrap.

@@ -1,4 +1,4 @@
-"""Membership advantage: how much better than by chance can a score of the model distinguish training from held-out units?
+"""Membership advantage: how much better than chance can a score of the model distinguish training from held-out units?
 
 advantage = true positive rate - false positive rate of the rule "a score above the threshold means training"; 0 by chance and 1
 at most (Yeom, Giacomelli, Fredrikson and Jha, Privacy risk in machine learning, 2018). The threshold is chosen on one half of
@@ -24,7 +24,7 @@ class Advantage(NamedTuple):
 
     Attributes:
         interval: The estimate with its 95 % interval over units.
-        chance: Greatest value that 99 in 100 models without memory stay below, at these numbers of units.
+        chance: Value below which 99 of 100 models without memory stay, at these numbers of units.
     """
 
     interval: Interval
@@ -52,7 +52,7 @@ def membership_advantage(training: NDArray, held: NDArray, *, seed: int = 0) -> 
     rates = np.mean([_rates(training, held, rng) for _ in range(SPLITS)], axis=0)
     value = float(rates[0] - rates[1])
     sizes = np.array([len(training), len(held)])
-    shrunk = (rates * sizes + 1) / (sizes + 2)  # a rate of 0 or 1 is not known without error
+    shrunk = (rates * sizes + 1) / (sizes + 2)  # an estimated rate of 0 or 1 is not free of error
     error = float(np.sqrt((shrunk * (1 - shrunk) / (sizes + 2)).sum()))
     chance = float(norm.ppf(1 - LEVEL) * np.sqrt((0.25 / sizes).sum()))
     return Advantage(Interval(value, max(-1.0, value - 1.96 * error), min(1.0, value + 1.96 * error)), chance)

@@ -1,4 +1,4 @@
-"""What the weights know of an image: the bound of its likelihood, and how well they reconstruct it."""
+"""Scores of how well the weights remember an image: the bound of its likelihood, and its reconstruction error."""
 
 from collections.abc import Iterator
 from typing import TypeAlias
@@ -51,11 +51,11 @@ def unavailable(scm: StructuralCausalModel, image: str) -> dict[str, str]:
 
 
 def score_fault(scores: NDArray) -> str:
-    """Why scores of units, `(N,)`, distinguish nothing; empty where they do."""
+    """Return why scores of units, `(N,)`, cannot distinguish units; empty if they can."""
     if not np.isfinite(scores).all():
         return "it is not finite for some units"
     low, high = np.quantile(scores, (0.25, 0.75))
-    return "" if low < high else "it is equal for most units, as where every image comes back exactly"
+    return "" if low < high else "it is equal for most units, as when every image is reconstructed exactly"
 
 
 @torch.no_grad()
@@ -88,7 +88,7 @@ def reconstruction_errors(
 
 
 def difficulty(units: ComparedUnits, neighbours: Tensor) -> NDArray[np.float64]:
-    """What makes a unit hard for any model, `(units, 2)`: mean log distance to its neighbours, and mean log contrast.
+    """Difficulty of a unit for any model, `(units, 2)`: mean log distance to its neighbours, and mean log contrast.
 
     Args:
         units: The units.
@@ -99,7 +99,7 @@ def difficulty(units: ComparedUnits, neighbours: Tensor) -> NDArray[np.float64]:
 
 
 def calibrated(scores: Pair, hard: Pair) -> Pair:
-    """Scores of training and held-out units as far as their difficulty does not explain them.
+    """Return the part of the scores of training and held-out units that their difficulty does not explain.
 
     A quadratic function of the difficulty is fitted to all units by least squares. Source: Watson, Guo, Cormode and
     Sablayrolles, On the importance of difficulty calibration in membership inference attacks, 2022; here the difficulty is

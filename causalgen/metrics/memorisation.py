@@ -1,8 +1,8 @@
-"""Memorisation: does the model give its training units away, by its weights, its samples or its counterfactuals?
+"""Memorisation: does the model reveal its training units, by its weights, its samples or its counterfactuals?
 
-- weights: whoever has the model scores a unit by its bound and its reconstruction (see `membership`)
-- samples: images of new units that come unusually near to a training unit (see `nearness`)
-- counterfactuals: images of held-out units that come nearer to a training unit than the factual images do
+- weights: anyone who has the model can score a unit by its bound and its reconstruction (see `membership`)
+- samples: images of new units that are unusually near to a training unit (see `nearness`)
+- counterfactuals: images of held-out units that are nearer to a training unit than the factual images are
 
 Everything is compared with held-out units, by group. A test that finds nothing is not a proof of privacy.
 
@@ -61,10 +61,10 @@ from .units import ALL
 __all__ = ["Memorisation", "memorisation"]
 
 FEWEST = 30
-"""Fewest units on each side: with fewer, the spread of the held-out ones is unknown."""
+"""Minimum number of units on each side: with fewer, the spread of the held-out ones is unknown."""
 MOST_SHOWN = 1000
-"""Most samples, and most held-out images that are compared with all units, as they are and as counterfactuals: memory holds
-the distance of each to every unit."""
+"""Maximum number of samples, and of held-out images that are compared with all units, as observed and as counterfactuals:
+the distance of each image to every unit is in memory."""
 Found: TypeAlias = tuple[SurfaceVerdict, Sequence[MetricResult]]
 
 
@@ -82,7 +82,7 @@ class Memorisation:
 
     @property
     def alarm(self) -> bool:
-        """Whether single training units are given away."""
+        """Whether individual training units are revealed."""
         return any(verdict.finding == COPIES_FOUND for verdict in self.verdicts)
 
     def __repr__(self) -> str:
@@ -98,7 +98,7 @@ def memorisation(
     rows: int | None = 1000,
     seed: int = 0,
 ) -> Memorisation:
-    """Test whether a fitted model gives units of the training split away.
+    """Test whether a fitted model reveals units of the training split.
 
     Args:
         scm: The model.
@@ -106,8 +106,9 @@ def memorisation(
         queries: Interventions of the counterfactuals, as for `evaluate`; None for one on each attribute among the parents of
             the image.
         image: The image node; may be left out if there is only one.
-        rows: Most held-out rows, and number of samples; None for all test rows, at most 10,000, and 1,000 samples. Of more
-            than 1,000 held-out rows, all test the weights, and 1,000 are compared as images and as counterfactuals.
+        rows: Maximum number of held-out rows, and number of samples; None for all test rows, at most 10,000, and 1,000
+            samples. If there are more than 1,000 held-out rows, all are used to test the weights, and 1,000 are compared as
+            images and as counterfactuals.
         seed: Seed of samples, interventions, draws and halves.
 
     Raises:
@@ -136,7 +137,7 @@ def memorisation(
 def _reaching(
     queries: Sequence[QuerySpec] | None, whole: CausalGraph, part: CausalGraph, image: str
 ) -> list[QuerySpec]:
-    """The queries, as far as they set what the image descends from; by default one for each parent that is no image."""
+    """Return the queries that set ancestors of the image; by default one for each parent that is not an image."""
     if queries is None:
         return [name for name in part.parents(image) if not part[name].is_image]
     found: list[QuerySpec] = []
@@ -209,7 +210,7 @@ class _Test:
         results, split = [], self._split_control()
         flagged = np.zeros(self.training.count, dtype=bool)
         if RECONSTRUCTION in scores:
-            # A unit that stands out only after the correction may be one of a kind that the correction does not fit.
+            # A unit that stands out only after the correction may be of a kind that the correction does not fit.
             found = [given_away(-pair[0], -pair[1]) for pair in (plain[RECONSTRUCTION], scores[RECONSTRUCTION])]
             flagged = found[0] & found[1]
             results.append(counted(flagged, WEIGHTS))
@@ -229,7 +230,7 @@ class _Test:
         return verdict, results
 
     def _scores(self, name: str) -> tuple[NDArray, NDArray]:
-        """A score of training and of held-out units, greater for what the model knows."""
+        """Compute a score of training and of held-out units, higher for units that the model has memorised."""
         scm, data, image, seed = self.scm, self.cohort.data, self.cohort.image, self.cohort.seed
         score = bounds if name == BOUND else reconstruction_errors
         sign = 1 if name == BOUND else -1
@@ -295,7 +296,7 @@ def _exchanged(training: NDArray, held: NDArray, *, seed: int) -> tuple[NDArray,
 
 
 def _stored(scm: StructuralCausalModel) -> int:
-    """How many training rows of attributes the model holds as they are, for the check of support."""
+    """Return how many training rows of attributes the model stores unchanged, for the check of support."""
     if scm.privacy is not None:
         return 0  # its supports are fitted to draws
     supports = [support for support in scm.supports.values() if support.parents]

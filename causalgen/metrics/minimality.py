@@ -3,13 +3,13 @@ r"""Minimality: does a counterfactual change only what it must? Counterfactual l
 .. math:: \log\bigl(0.8\, e^{P(d(x, x') \le d(x, x^*))} + 0.2\, e^{P(d(x, x'') \ge d(x, x^*))}\bigr)
 
 `x*` is the counterfactual of `x`; `x'` are test images with the counterfactual value and `x''` test images with the
-factual one (for a continuous attribute: that lie in the same of nine bins). A small value means that the counterfactual is
-nearer to its factual than others with its value are, and not nearer than others with the factual value. `d` is here the
-Euclidean distance between posterior means of a VAE without attributes; the published code uses a divergence between
-Gaussians and passes the mean in the place of the log-scale, so its values are not comparable.
+factual one (for a continuous attribute: that lie in the same of nine bins). A small value means that the counterfactual
+is nearer to its factual image than other images with its value are, and not nearer than other images with the factual
+value. Here `d` is the Euclidean distance between posterior means of a VAE without attributes; the published code uses a
+divergence between Gaussians and passes the mean in place of the log-scale, so its values are not comparable.
 
 Returning the factual image scores log(.8 + .2 e) = .295 (Melistas et al., Benchmarking counterfactual image generation,
-2024): the identity control shows it, and it is no target.
+2024): this is the score of the identity control, not a target.
 """
 
 import math
@@ -69,7 +69,7 @@ def _distances(points: NDArray, others: NDArray) -> NDArray[np.float64]:
 
 
 def _alike(variable: Variable, values: Tensor, column: Tensor) -> NDArray[np.bool_]:
-    """Which references `(M,)` are like each unit's value `(N,)`, bool `(N, M)`."""
+    """Return which references `(M,)` are similar to each unit's value `(N,)`, bool `(N, M)`."""
     if variable.is_discrete:
         return values.numpy()[:, None] == column.numpy()[None]
     edges = bin_edges(column.numpy())

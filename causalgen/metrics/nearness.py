@@ -1,4 +1,4 @@
-r"""How near images come to units, relative to the distance of the next units.
+r"""How near images are to units, relative to the distance of the next units.
 
 .. math:: r(g, u) = \frac{\min_{x \in u} |g - x|}{\frac{1}{k} \sum_{v \in N_k(g) \setminus u} \min_{x \in v} |g - x|}
 
@@ -24,7 +24,7 @@ MOST_NEIGHBOURS = 20
 LEAST = 1e-3
 """Minimum relative distance: pixels are rounded, so that smaller ones mean nothing."""
 SHARE, FEWEST = 0.01, 3
-"""A unit is judged by this share of the images, those that come nearest to it, and by at least three."""
+"""Share of the images by which a unit is judged: those nearest to it, and at least three."""
 CHUNK = 256
 
 
@@ -38,7 +38,7 @@ class Nearness:
         ratio: Relative distance to it, `(N,)`.
         unseen: Relative distance to the nearest held-out unit, among the held-out units, `(N,)`.
         to_training: Log relative distance to every training unit, `(N, units)`.
-        to_held_out: Log relative distance to every held-out unit, `(N, units)`; infinite to the image's own unit.
+        to_held_out: Log relative distance to every held-out unit, `(N, units)`; infinite for the image's own unit.
         own: The held-out unit that each image was made from, `(N,)`; None for images of new units.
     """
 
@@ -107,7 +107,7 @@ def unit_distances(points: Tensor, units: ComparedUnits) -> Tensor:
 
 
 def closeness(logs: Tensor, sources: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
-    """For each unit the mean of the smallest log relative distances, one image in a hundred and at least three.
+    """For each unit, the mean of the smallest log relative distances: one image in a hundred, and at least three.
 
     Args:
         logs: `(N, units)`.

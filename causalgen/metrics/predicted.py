@@ -1,4 +1,4 @@
-"""Effectiveness by predictors: attributes that networks trained on real images read off counterfactual ones, with a floor.
+"""Effectiveness by predictors: networks trained on real images read attributes from counterfactual ones; with a floor.
 
 Source: Monteiro, De Sousa Ribeiro, Pawlowski, Castro and Glocker, Measuring axiomatic soundness of counterfactual image
 models, 2023.
@@ -30,7 +30,7 @@ def predicted_effectiveness(
     Args:
         case: A query with its answers.
         predictors: By attribute.
-        batch_statistics: Whether they normalise by the images at hand.
+        batch_statistics: Whether they normalise by the statistics of the current images.
     """
     results = []
     for predictor in predictors.values():

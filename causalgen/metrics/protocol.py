@@ -25,7 +25,7 @@ class Protocol:
         name: Its name.
         values: Where the value of an intervention comes from: "another unit" of the evaluated ones, or "another bin" of the
             test split, nine of equal width over a continuous attribute.
-        batch_statistics: Whether attribute predictors normalise by the images at hand.
+        batch_statistics: Whether attribute predictors normalise by the statistics of the current images.
         published_residual: Whether an image carries the share of the pixel residual that its mechanism carries in the published
             benchmark (`Mechanism.published_residual`), or none; None for the share that the model itself carries.
         side: Height and width to which images are padded with zeros before L1 is taken; None for no padding.
@@ -44,7 +44,7 @@ class Protocol:
     particles: int | None = None
 
     def scaled(self, results: Iterable[MetricResult], shape: Sequence[int]) -> list[MetricResult]:
-        """Results with every L1 between images taken over the padded image; a side that is larger already is not padded.
+        """Return results with every L1 between images taken over the padded image; a larger side is not padded.
 
         >>> result = MetricResult("reversibility L1", "", "model", "all units", 1.0, 0.9, 1.1, 9, "grey levels")
         >>> round(PUBLISHED.scaled([result], (1, 28, 28))[0].value, 3)
@@ -64,7 +64,7 @@ def _times(result: MetricResult, factor: float) -> MetricResult:
 CAUSALGEN = Protocol("causalgen")
 """The protocol of this library."""
 AS_FITTED = replace(CAUSALGEN, published_residual=None)
-"""The same, with the share of the residual that the model itself carries."""
+"""The same, but with the share of the residual that the model itself carries."""
 PUBLISHED = Protocol(
     "published",
     values="another bin",
@@ -91,7 +91,7 @@ def protocol_named(name: str) -> Protocol:
 
 
 def with_residual(scm: StructuralCausalModel, image: str, share: float) -> StructuralCausalModel:
-    """The same model whose image mechanism carries `share` of the pixel residual; itself where it has no such option."""
+    """Return the model with an image mechanism that carries `share` of the pixel residual, if it has this option."""
     mechanism = scm.mechanisms[image]
     if mechanism.spec().get("residual", share) == share:
         return scm

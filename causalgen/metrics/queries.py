@@ -35,15 +35,15 @@ class Query:
     do: dict[str, Tensor]
 
     def of(self, places: slice) -> "Query":
-        """The same intervention on a part of the units."""
+        """Return the same intervention on a part of the units."""
         return replace(self, do={name: values[places] for name, values in self.do.items()})
 
 
 def donors(groups: NDArray, *, seed: int) -> NDArray[np.int64]:
-    """A random permutation `(N,)` that maps every unit to one of another group.
+    """Draw a random permutation `(N,)` that maps every unit to a unit of another group.
 
     Raises:
-        DataError: One group holds more than half of the units.
+        DataError: One group contains more than half of the units.
 
     >>> groups = np.array([0, 0, 1, 1])
     >>> bool((groups[donors(groups, seed=0)] != groups).all())

@@ -48,7 +48,7 @@ def frechet_distance(points: NDArray, others: NDArray) -> float:
 
 
 def kernel_distance(points: NDArray, others: NDArray, *, seed: int = 0) -> float:
-    """Kernel distance between points `(N, D)` and `(M, D)`: near 0, and as often below it as above, for one distribution."""
+    """Kernel distance between points `(N, D)` and `(M, D)`; for equal distributions near 0, and often negative."""
     size = min(SUBSET, len(points), len(others))
     with warnings.catch_warnings(), seeded(seed):
         warnings.simplefilter("ignore", UserWarning)  # it warns that it keeps all features, as intended here
@@ -79,7 +79,7 @@ def realism(
         images: Generated images of the units by row, `(N, C, H, W)` each.
         factual: Their factual images.
         groups: `(N,)`.
-        features: Where distances are taken.
+        features: Feature space in which distances are computed.
         query: Label of the query, or "samples".
         seed: Seed of the halves and of the kernel distance's subsets.
     """
@@ -114,7 +114,7 @@ def distances(
 
 
 def halves(groups: NDArray, *, seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions of the units of two random halves of the groups.
+    """Split the groups into two random halves, and return the positions of their units.
 
     >>> first, second = halves(np.array([0, 0, 1, 1]))
     >>> len(first), len(second)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["MetricResult", "MetricTable"]
 
 MOST_ROWS = 60
-"""Rows of a table in a notebook."""
+"""Maximum number of rows of a table in a notebook."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,11 +27,12 @@ class MetricResult:
             "permutation control".
         stratum: "all units", or "within support" of the model.
         value: The estimate.
-        low, high: 95 % interval, bootstrapped over groups; NaN where the units do not determine it.
+        low, high: 95 % interval, bootstrapped over groups; NaN if the units do not determine it.
         units: Number of units.
         unit: Unit of the value, "" for a bare number.
         better: "lower", "higher" or "".
-        floor: The same measurement where nothing is generated: the best value that can be expected; None without one.
+        floor: The same measurement without any generated image: the best value that can be expected; None if there is
+            none.
         note: A remark for the reader, such as "by construction".
     """
 
@@ -83,7 +84,7 @@ class MetricTable:
         return table + "".join(f"<p>{escape(note)}</p>" for note in self.notes)
 
     def to_frame(self) -> "pd.DataFrame":
-        """One row a result, one column a field."""
+        """Return a data frame with one row per result and one column per field."""
         import pandas as pd
 
         return pd.DataFrame([asdict(r) for r in self.results], columns=[f.name for f in fields(MetricResult)])
@@ -91,7 +92,7 @@ class MetricTable:
     def select(
         self, *, metric: str | None = None, query: str | None = None, row: str | None = None, stratum: str | None = None
     ) -> "MetricTable":
-        """Results that agree with every given field; the notes stay.
+        """Select the results that match every given field; the notes are kept.
 
         Raises:
             UnknownNameError: No result of the table has that field.
@@ -111,7 +112,7 @@ class MetricTable:
     def result(
         self, *, metric: str, query: str | None = None, row: str = "model", stratum: str = "all units"
     ) -> MetricResult:
-        """The one result of these fields; `query` may be left out where the metric has only one.
+        """Return the only result with these fields; `query` may be left out if the metric has only one.
 
         Raises:
             UnknownNameError: There is no such result, or there are several.

@@ -41,9 +41,9 @@ def sample_quality(
 
     Args:
         cohort: The units and the models.
-        features: Where realism and variety are measured; None leaves both out.
+        features: Feature space in which realism and variety are measured; None leaves both out.
         predictors: By attribute.
-        batch_statistics: Whether predictors normalise by the images at hand.
+        batch_statistics: Whether predictors normalise by the statistics of the current images.
     """
     numbers: list[list[PerUnit]] = []
     points = None if features is None else Points(cohort, features)

@@ -26,11 +26,11 @@ Space: TypeAlias = Callable[[Tensor], NDArray[np.float64]]
 """Function of images `(N, C, H, W)` from 0 to 255 to points `(N, D)`."""
 BATCH = 1000
 REFERENCES = 5000
-"""Training images that fix the scale of each feature."""
+"""Number of training images from which the scale of each feature is estimated."""
 
 
 def feature_space(predictors: Mapping[str, AttributePredictor], data: Dataset, *, image: str) -> Space:
-    """Last features of attribute predictors, concatenated, each with unit spread over the training images.
+    """Last features of attribute predictors, concatenated, each with unit standard deviation over the training images.
 
     Distances in it are not comparable to those in the features of an Inception network.
 
@@ -67,7 +67,7 @@ def fit_latents(
     device: str = "auto",
     bars: Progress | None = None,
 ) -> StructuralCausalModel:
-    """A VAE of the images alone, without attributes: minimality is measured in its latent space.
+    """Train a VAE of the images alone, without attributes; minimality is measured in its latent space.
 
     Args:
         data: The data set; training and validation splits are used.
@@ -103,7 +103,7 @@ def latent_space(vae: StructuralCausalModel) -> Space:
 def kept_latents(
     data: Dataset, folder: Path, *, image: str, epochs: int, device: str = "auto", bars: Progress | None = None
 ) -> Space:
-    """The latent space of minimality: read from the folder, or trained and kept there."""
+    """Return the latent space of minimality: read from the folder, or trained and saved there."""
     if not (folder / "model.json").is_file():
         save(fit_latents(data, image=image, epochs=epochs, device=device, bars=bars), folder)
     vae = load(folder)

@@ -32,14 +32,14 @@ MOST_NAMED, MOST_ROWS = 5, 3
 
 @dataclass(frozen=True)
 class SurfaceVerdict:
-    """Whether training units are given away in one way.
+    """Whether training units are revealed in one way.
 
     Args:
         surface: "weights", "samples" or "counterfactuals".
-        finding: "copies found" for single units; "over-fitted" where training units as a whole are recognised, or approached by
-            images, more than by chance; "not found"; or "not measured".
-        text: The numbers behind it, and what to do, in sentences; no row is named.
-        units: For each training unit that is given away, the labels of its rows.
+        finding: "copies found" for individual units; "over-fitted" if training units as a whole are recognised, or
+            approached by images, more than by chance; "not found"; or "not measured".
+        text: The underlying numbers and the remedy, in sentences; no row is named.
+        units: For each training unit that is revealed, the labels of its rows.
     """
 
     surface: str
@@ -49,7 +49,7 @@ class SurfaceVerdict:
 
     @property
     def named(self) -> str:
-        """The text, with the rows of the units that are given away."""
+        """Return the text with the rows of the units that are revealed."""
         if not self.units:
             return self.text
         rows = "; ".join(map(_rows, self.units[:MOST_NAMED]))
@@ -71,7 +71,7 @@ def judge_images(surface: str, count: int, found: Copying, units: tuple[tuple[An
     Args:
         surface: "samples" or "counterfactuals".
         count: Number of images.
-        found: What they show.
+        found: How much they reveal.
         units: Labels of the rows of the units that are given away.
     """
     value, low, high = (100 * number for number in found.rate)
@@ -81,10 +81,13 @@ def judge_images(surface: str, count: int, found: Copying, units: tuple[tuple[An
         f"{100 * found.chance:.1f} %."
     )
     if units:
-        text = f"The images come nearer to {_counted(units)} than chance explains. {rate} {REMEDY}"
+        text = f"The images are nearer to {_counted(units)} than chance explains. {rate} {REMEDY}"
         return SurfaceVerdict(surface, COPIES_FOUND, text, units)
     if found.established:
-        text = f"More images are near to a training unit than chance explains, and no single unit stands out. {rate} {REMEDY}"
+        text = (
+            f"More images are near to a training unit than chance explains, but no single unit stands out. {rate} "
+            f"{REMEDY}"
+        )
         return SurfaceVerdict(surface, OVERFITTED, text)
     return SurfaceVerdict(surface, NOT_FOUND, f"{rate} Rarer, shifted, mirrored or recoloured copies would be missed.")
 
@@ -105,7 +108,7 @@ def judge_weights(
         missing: Scores that could not be computed, with the reason.
         split: The advantage without the model.
         units: Labels of the rows of the units that are given away.
-        stored: Training rows whose attributes the weights hold as they are.
+        stored: Training rows whose attributes the weights store unchanged.
         all_memorised: Whether these are most training units, rather than outliers among them.
     """
     kept = (
@@ -115,11 +118,11 @@ def judge_weights(
     )
     if not advantages:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
-        return not_measured(WEIGHTS, f"There is no score of membership ({reasons}). {kept}".strip())
+        return not_measured(WEIGHTS, f"No membership score is available ({reasons}). {kept}".strip())
     if split.established and (all_memorised or not units):
         text = (
             f"Training and held-out images differ without the model too (advantage {_shown(split)} from their distances "
-            f"alone), so that an advantage proves no memory. Split at random, by group. {kept}"
+            f"alone), so that an advantage does not prove memorisation. Split at random, by group. {kept}"
         )
         return not_measured(WEIGHTS, text.strip())
     shown = " and ".join(f"{_shown(advantage)} by {name}" for name, advantage in advantages.items())
@@ -130,7 +133,7 @@ def judge_weights(
         text = f"The model reconstructs {_counted(units)} better than chance explains. {text} {REMEDY}"
         return SurfaceVerdict(WEIGHTS, COPIES_FOUND, f"{text} {kept}".strip(), units)
     if any(advantage.established for advantage in advantages.values()):
-        text += " Whoever has the weights can guess better than by chance which units were in training. " + REMEDY
+        text += " Anyone who has the weights can guess better than by chance which units were in training. " + REMEDY
         return SurfaceVerdict(WEIGHTS, OVERFITTED, f"{text} {kept}".strip())
     return SurfaceVerdict(WEIGHTS, NOT_FOUND, f"{text} Stronger attacks may find more. {kept}".strip())
 

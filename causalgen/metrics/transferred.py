@@ -1,4 +1,4 @@
-"""What a style transfer kept, took and moved, read off the images, next to two controls.
+"""What a style transfer kept, took and changed, read from the images, next to two controls.
 
 - kept: attributes that are neither taken nor follow from what is taken; images should show the content's values
 - taken: attributes of the style; images should show the style's values
@@ -38,10 +38,11 @@ def transfer_report(
     *,
     hold: bool = False,
 ) -> pd.DataFrame:
-    """Error of what images show, a row for each attribute that can be read off the first image of the graph.
+    """Errors of the attributes shown by images, one row for each attribute that can be read from the first image.
 
-    Columns: attribute; part (kept, taken, followed); unit; and the mean absolute error, for labels the share of wrong ones, of
-    the transfer, of the content as it was, of both controls (all attributes, histogram), and the floor: the same reading of
+    Columns: attribute; part (kept, taken, followed); unit; and the mean absolute error, for labels the share of wrong
+        ones, of the transfer, of the unchanged content, of both controls (all attributes, histogram), and the floor:
+        the same reading of
     the content's images against the content's own values. An image that cannot be measured makes its error NaN.
 
     Args:
@@ -109,6 +110,6 @@ def _levels(images: Tensor, variable: Variable) -> Tensor:
 
 
 def _matched(images: Tensor, styles: Tensor) -> Tensor:
-    """Every image with the histogram of its style, channel by channel."""
+    """Match every image to the histogram of its style, channel by channel."""
     pairs = zip(images.numpy(), styles.expand(len(images), *styles.shape[1:]).numpy())
     return from_numpy(np.stack([match_histograms(a, b, channel_axis=0) for a, b in pairs]))

@@ -19,7 +19,7 @@ SUPPORTED = "within support"
 
 @dataclass(frozen=True, eq=False)
 class PerUnit:
-    """A number per unit in every row of one metric; see `Units.results`."""
+    """One number per unit in every row of one metric; see `Units.results`."""
 
     metric: str
     numbers: Mapping[str, NDArray]
@@ -39,7 +39,7 @@ class Units:
         groups: `(N,)`; intervals are bootstrapped over them.
         supported: Bool `(N,)`: within the model's joint support, the same units for every row of a table.
         seed: Seed of the bootstrap.
-        kept: Where the numbers of a block of units go, whose means are taken over all blocks later; None for whole cohorts.
+        kept: Receives the numbers of a block of units, to be averaged over all blocks later; None for whole cohorts.
     """
 
     query: str
@@ -49,7 +49,7 @@ class Units:
     kept: list[PerUnit] | None = None
 
     def strata(self) -> Mapping[str, NDArray[np.bool_]]:
-        """Which units belong to each stratum, bool `(N,)`."""
+        """Return which units belong to each stratum, bool `(N,)`."""
         return {ALL: np.ones(len(self.groups), dtype=bool), SUPPORTED: self.supported}
 
     def results(
@@ -63,7 +63,7 @@ class Units:
         better: str = "lower",
         notes: Mapping[str, str] | None = None,
     ) -> list[MetricResult]:
-        """The mean of one number per unit in every row and stratum; nothing for a block of units, which keeps the numbers.
+        """Average one number per unit in every row and stratum; for a block of units, only store the numbers.
 
         Args:
             metric, unit, better: See `MetricResult`.
@@ -95,7 +95,7 @@ class Units:
 
 
 def joined(blocks: Sequence[Sequence[PerUnit]]) -> list[PerUnit]:
-    """The numbers of all blocks one after another: the metrics and rows that every block has."""
+    """Concatenate the numbers of all blocks, for the metrics and rows that every block has."""
     first, *others = [{found.metric: found for found in block} for block in blocks]
     return [_joined([found, *(block[metric] for block in others)]) for metric, found in first.items()
             if all(metric in block for block in others)]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Predictors: small networks, trained on real images, that read attributes off an image."""
+"""Predictors: small networks, trained on real images, that read attributes from an image."""
 
 from ..moved import keep_old_names
 from .attributes import attribute_predictors

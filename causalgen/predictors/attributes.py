@@ -1,4 +1,4 @@
-"""Predictors of all attributes that act on an image, trained once and kept in a folder."""
+"""Predictors of all attributes that affect an image, trained once and saved in a folder."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ TUTOR_SEED = 1000
 
 
 def further_inputs(graph: CausalGraph, image: str, attribute: str) -> list[str]:
-    """Inputs of an attribute's predictor other than the image: its descendants among the image's parents.
+    """Return the inputs of an attribute's predictor other than the image: its descendants among the image's parents.
 
     >>> graph = CausalGraph("thickness -> intensity; {thickness, intensity} -> image")
     >>> further_inputs(graph, "image", "thickness"), further_inputs(graph, "image", "intensity")
@@ -37,7 +37,7 @@ def attribute_predictors(
     seed: int = 0,
     bars: Progress | None = None,
 ) -> dict[str, AttributePredictor]:
-    """Predictors of the image's parents, read from the folder, or trained and kept there.
+    """Return predictors of the image's parents, read from the folder, or trained and saved there.
 
     Raises:
         CheckpointError: A kept predictor is damaged.

@@ -1,4 +1,4 @@
-"""Settings of a predictor, with those of its three uses."""
+"""Settings of a predictor, and ready settings for its three uses."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from .network import Form
 __all__ = ["LABELS", "NUMBERS", "PUBLISHED", "PredictorConfig"]
 
 BATCHES = 20
-"""Steps of a pass, as far as the bounds of the batch size allow."""
+"""Target number of steps per pass, within the bounds of the batch size."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class PredictorConfig:
 
     Args:
         network: "flat" or "pooled" (see `causalgen.predictors.network`).
-        epochs: Maximum number of passes over the training images; None for as many as their number needs.
-        least_epochs: Least number of passes if `epochs` is None.
+        epochs: Maximum number of passes over the training images; None to choose it by their number.
+        least_epochs: Minimum number of passes if `epochs` is None.
         steps: Steps after which a predictor has learned something, on data of any size.
         batch: Images per step, from small to large data.
         drop_last: Whether a last, smaller batch is left out: its statistics would be poor.
-        rate: Greatest learning rate.
+        rate: Maximum learning rate.
         ema: Decay of a moving average of the weights. With an average, the rate is constant and no pass is left out; without
             one (0), the rate follows one cycle, and training stops early where the validation loss no longer falls.
         device: Where to train.
@@ -43,7 +43,9 @@ class PredictorConfig:
 
     def __post_init__(self) -> None:
         if self.epochs is not None and self.epochs < 1:
-            raise ValueError(f"Expected at least 1 epoch, or None for as many as the data need; got {self.epochs}.")
+            raise ValueError(
+                f"Expected at least 1 epoch, or None to choose by the number of images; got {self.epochs}."
+            )
 
     def batch_size(self, rows: int) -> int:
         """Images per step on `rows` training images."""
@@ -71,13 +73,13 @@ class PredictorConfig:
 
     @staticmethod
     def suited_to(variable: Variable) -> "PredictorConfig":
-        """The settings that read an attribute of this kind best: `LABELS` or `NUMBERS`."""
+        """Return the settings that suit an attribute of this kind best: `LABELS` or `NUMBERS`."""
         return LABELS if variable.is_discrete else NUMBERS
 
 
 LABELS = PredictorConfig("flat", least_epochs=10, steps=500, batch=(128, 128), drop_last=False)
-"""A classifier: it sees where in the image something is."""
+"""For a classifier, which sees the location of objects in the image."""
 NUMBERS = PredictorConfig("pooled", steps=400)
-"""A regressor of a continuous attribute."""
+"""For a regressor of a continuous attribute."""
 PUBLISHED = PredictorConfig("pooled", rate=1e-3, ema=0.999)
-"""The network that published benchmarks score images with, for labels and numbers alike."""
+"""The network with which published benchmarks score images, for both labels and numbers."""

@@ -43,12 +43,12 @@ def fit_predictor(
 ) -> AttributePredictor:
     """Fit a predictor of `attribute` to real images; the weights of the pass with the best validation loss are kept.
 
-    Training does not augment the images, so that the predictor sees them as they are.
+    Training does not augment the images, so that the predictor sees them unchanged.
 
     Args:
-        data: A data set, whose rows with these attributes are all used; or values by name, `(N, ...)`, under "train" and
+        data: A data set, of which all rows with these attributes are used; or values by name, `(N, ...)`, under "train" and
             "validation". The validation rows decide when to stop; test rows are never used.
-        attribute: The attribute to read off the image; a variable where the data have no graph with it.
+        attribute: The attribute to read from the image; a variable if the data have no graph that contains it.
         image: Name of the image node.
         given: Attributes that are inputs besides the image.
         config: Settings; None for those that suit the kind of the attribute.

@@ -11,7 +11,7 @@ from ..nn import CONVOLUTIONS, typical_side
 __all__ = ["Form", "Layers", "build_network"]
 
 Form: TypeAlias = Literal["flat", "pooled"]
-"""What the head sees of the convolutions: every place, or the average over all places."""
+"""What the head receives from the convolutions: every position, or the average over all positions."""
 
 POOLED = ((8, 7, 1), (16, 3, 2), (16, 3, 1), (32, 3, 2), (32, 3, 1), (64, 3, 2))
 """Channels, kernel and stride of the convolutions, those of the MorphoMNIST benchmark of Melistas et al. (NeurIPS 2024)."""
@@ -23,7 +23,7 @@ PARTS: dict[int, tuple[Any, Any, Any]] = {
 COARSEST = 8
 """A flat network halves the resolution until the side is at most this."""
 FLAT = (32, 32, 64)
-"""Channels of a flat network at each resolution; the last number holds for all that follow."""
+"""Channels of a flat network at each resolution; the last number applies to all that follow."""
 DENSE = 64
 DROPOUT = 0.3
 SLOPE = 0.1

@@ -20,17 +20,17 @@ from .stored_images import channel_moments
 __all__ = ["AttributePredictor"]
 
 AT_ONCE = 1000
-"""Images that pass through the network at once when predicting, at most."""
+"""Maximum number of images that pass through the network at once during prediction."""
 NONE: Values = MappingProxyType({})
 
 
 class AttributePredictor(nn.Module):
-    """An attribute read off an image: logits if it is discrete, the value in natural units if it is continuous.
+    """Reads an attribute from an image: logits if it is discrete, the value in natural units if it is continuous.
 
     Args:
         variable: The attribute.
         shape: (C, H, W) of the images, of any size, or (C, D, H, W) of volumes.
-        given: Attributes by name that are inputs besides the image, such as the intensity when it reads thickness.
+        given: Attributes by name that are inputs besides the image, such as the intensity for a predictor of thickness.
         network: "flat" or "pooled" (see `causalgen.predictors.network`).
 
     Raises:
@@ -55,7 +55,7 @@ class AttributePredictor(nn.Module):
                 f"Expected a discrete or continuous attribute to predict; got '{variable.name}' of kind {variable.kind}."
             )
         self.variable, self.shape, self.given, self.network = variable, tuple(shape), dict(given or {}), network
-        # A pooled network has this part even if nothing is given, as in the files that earlier versions saved.
+        # A pooled network has this part even if no attribute is given, as in the files that earlier versions saved.
         self.features = Features(self.given) if self.given or network == "pooled" else None
         self.scaler = None if variable.is_discrete else Standardiser()
         if network == "flat":
@@ -71,11 +71,11 @@ class AttributePredictor(nn.Module):
 
     @property
     def at_once(self) -> int:
-        """Images, or volumes, that pass through the network at once when predicting."""
+        """Return how many images, or volumes, pass through the network at once during prediction."""
         return AT_ONCE if len(self.shape) == 3 else units_at_once(self.shape, AT_ONCE)
 
     def initialize(self, images: Tensor, attributes: Values = NONE) -> None:
-        """Fit scalers to training images `(N, C, H, W)`, as they are stored, and to the attributes that are read or given."""
+        """Fit scalers to training images `(N, C, H, W)`, as stored, and to the attributes that are read or given."""
         if self.network == "flat":
             mean, deviation = channel_moments(images)
             self.mean.copy_(mean.view_as(self.mean))
@@ -115,8 +115,9 @@ class AttributePredictor(nn.Module):
         Args:
             images: `(N, C, H, W)`.
             attributes: The attributes in `given`, `(N,)` each.
-            batch_statistics: Normalise by the images at hand, in even batches of at most 1,000, instead of by the running
-                averages of training. Published scores use batch statistics, which make a prediction depend on the other images.
+            batch_statistics: Normalise by the current images, in equal batches of at most 1,000, instead of by the
+                running averages of training. Published scores use batch statistics, which make a prediction depend on
+                the other images.
 
         Raises:
             DataError: The images have another shape than those of training, or a single image, which has no batch statistics.
@@ -145,7 +146,7 @@ class AttributePredictor(nn.Module):
 
     @torch.no_grad()
     def _outputs(self, images: Tensor, attributes: Values, *, batch_statistics: bool = False) -> Tensor:
-        """Outputs in evaluation mode, or under batch statistics, which leave the running averages as they are."""
+        """Compute outputs in evaluation mode, or with batch statistics, which leave the running averages unchanged."""
         if images.dim() < 4 or tuple(images.shape[1:]) != self.shape:
             raise DataError(
                 f"Expected images of shape (N, {', '.join(map(str, self.shape))}); got {tuple(images.shape)}."

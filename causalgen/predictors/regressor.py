@@ -39,5 +39,5 @@ class Regressor:
             )
 
     def __call__(self, images: Tensor) -> NDArray[np.float64]:
-        """The attribute read off the images, in its unit, `(N,)`."""
+        """Read the attribute from the images, in its unit, `(N,)`."""
         return self.predictor.predict(images).double().cpu().numpy()

@@ -1,4 +1,4 @@
-"""Images as they are stored, in memory or mapped from a file: a few at a time are read and brought to the device."""
+"""Stored images, in memory or mapped from a file: a few at a time are read and moved to the device."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class StoredImages:
     """Rows whose images need not fit in memory.
 
     Args:
-        columns: Columns `(N, ...)` by name; images of 8 or 16 bits as they are stored.
+        columns: Columns `(N, ...)` by name; images of 8 or 16 bits as stored.
         device: Where batches go.
     """
 
@@ -26,7 +26,7 @@ class StoredImages:
 
     @classmethod
     def on(cls, device: torch.device, columns: Mapping[str, Tensor]) -> "StoredImages":
-        """The rows, on the device as a whole where they take less than half of its free memory."""
+        """Return the rows, moved to the device as a whole if they take less than half of its free memory."""
         if device.type == "cuda" and sum(c.nbytes for c in columns.values()) < torch.cuda.mem_get_info(device)[0] / 2:
             columns = {name: column.to(device) for name, column in columns.items()}
         return cls(columns, device)
@@ -35,7 +35,7 @@ class StoredImages:
         return len(next(iter(self.columns.values())))
 
     def batch(self, index: Tensor) -> dict[str, Tensor]:
-        """The rows at some places, on the device, images on 0 to 255."""
+        """Return the rows at some positions, on the device, with images on 0 to 255."""
         return as_levels({n: column[index.to(column.device)].to(self.device) for n, column in self.columns.items()})
 
 

@@ -18,7 +18,7 @@ FORWARD = 0.3
 
 
 def reader_seconds(variable: Variable, shape: tuple[int, ...], rows: int, validation: int) -> float:
-    """Approximate upper bound in seconds for training the predictor of `variable` that suits its kind.
+    """Return an approximate upper bound, in seconds, for training the predictor that suits the kind of `variable`.
 
     Args:
         variable: An attribute.

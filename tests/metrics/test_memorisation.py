@@ -285,7 +285,7 @@ def test_an_exact_reconstruction_is_no_score() -> None:
     data = table()
     verdict = memorisation(model(data, Exact), data).verdicts[0]
     assert verdict.finding == "not measured"
-    assert "every image comes back exactly" in verdict.text
+    assert "every image is reconstructed exactly" in verdict.text
 
 
 @settings(max_examples=30, deadline=None)
