@@ -3,7 +3,7 @@
 cell.json            status, seconds, memory, fingerprint
 checkpoints-*/       unfinished training, by fingerprint; kept when memory ran out
 model/               the fitted model
-grids/               samples or counterfactuals of a few validation units while it trained
+grids/               samples or counterfactuals of a few validation units during training
 metrics-*.csv        all measurements, by protocol
 """
 
@@ -41,7 +41,7 @@ def read_cell(folder: Path) -> dict[str, Any]:
     """The content of `cell.json`; empty if there is none.
 
     Raises:
-        RunFolderError: The file cannot be read, or is something else.
+        RunFolderError: The file cannot be read, or has other content.
     """
     try:
         record = json.loads((folder / CELL).read_text(encoding="utf-8"))
@@ -59,14 +59,14 @@ def read_cell(folder: Path) -> dict[str, Any]:
 def run_cell(cell: Cell, shared: Shared) -> dict[str, Any]:
     """Train, time and evaluate one cell, or continue an earlier attempt; finished parts are read.
 
-    A finished cell that was not evaluated under one of the protocols is evaluated under that one. A fine-tuned cell whose
+    A finished cell that lacks the results of a protocol is evaluated under that protocol. A fine-tuned cell whose
     base cell failed is left out.
 
     Training that diverges or runs out of memory does not stop the benchmark: the cell records it, and the next call tries
     it again, whatever its settings.
 
     Raises:
-        RunFolderError: The folder holds a cell with other settings that did not fail.
+        RunFolderError: The folder contains a cell with other settings that did not fail.
     """
     if cell.tuned and not has_model(_base(cell, shared)):
         return {}
@@ -76,7 +76,8 @@ def run_cell(cell: Cell, shared: Shared) -> dict[str, Any]:
     if record.get("fingerprint", fingerprint) != fingerprint:
         if record["status"] != "failed":
             raise RunFolderError(
-                f"Expected '{folder}' to hold a cell of these settings; got one of others. Choose another folder with "
+                f"Expected '{folder}' to contain a cell of these settings; got one of other settings. Choose another "
+                "folder with "
                 "--out, or delete this one."
             )
         record = _begin_again(folder)
@@ -103,7 +104,7 @@ def run_cell(cell: Cell, shared: Shared) -> dict[str, Any]:
 
 
 def _base(cell: Cell, shared: Shared) -> Path:
-    """The folder of the cell that a fine-tuned one starts from."""
+    """Return the folder of the cell from which a fine-tuned one starts."""
     return shared.folder / "cells" / cell.model_copy(update={"tuned": False}).folder
 
 
@@ -117,7 +118,7 @@ def _metrics(folder: Path, protocol: str) -> Path:
 
 
 def _begin_again(folder: Path) -> dict[str, Any]:
-    """The record of a new cell: files of other settings are removed, except their checkpoints."""
+    """Start the record of a new cell: files of other settings are removed, except their checkpoints."""
     for path in folder.iterdir():
         if path.is_file():
             path.unlink()
@@ -127,7 +128,7 @@ def _begin_again(folder: Path) -> dict[str, Any]:
 
 
 def _model(cell: Cell, shared: Shared, folder: Path, record: dict[str, Any]) -> StructuralCausalModel:
-    """The fitted model, trained or read."""
+    """Return the fitted model, trained or read."""
     if has_model(folder):
         return _read(folder, shared)
     fitted = None if cell.tuned else shared.attributes(cell.seed)  # shared by all cells of a seed: not this cell's cost
@@ -166,7 +167,7 @@ def _tuned(cell: Cell, shared: Shared, folder: Path) -> StructuralCausalModel:
 
 
 def _trained(cell: Cell, shared: Shared, folder: Path, fitted: StructuralCausalModel) -> StructuralCausalModel:
-    """Only the image learns; the attribute mechanisms are fitted already and stay fixed."""
+    """Train only the image; the attribute mechanisms are already fitted and stay fixed."""
     form, image = shared.plan.form, shared.image
     fitted.requires_grad_(False)
     with seeded(cell.seed):
@@ -182,7 +183,7 @@ def _trained(cell: Cell, shared: Shared, folder: Path, fitted: StructuralCausalM
 
 
 def _speed(scm: StructuralCausalModel, shared: Shared) -> dict[str, Any]:
-    """Seconds for 1,000 counterfactual images, abduction included; for samples where there is no abduction."""
+    """Return the seconds for 1,000 counterfactual images, including abduction; for samples if there is no abduction."""
     rows = shared.data.split["test"][:TIMED_UNITS]
     factual = shared.data.rows(rows)
     attributes = {name: column for name, column in factual.items() if name != shared.image}
@@ -206,7 +207,7 @@ def _speed(scm: StructuralCausalModel, shared: Shared) -> dict[str, Any]:
 
 
 def _measure(scm: StructuralCausalModel, shared: Shared, folder: Path, record: dict[str, Any]) -> None:
-    """All metrics under every protocol; the units and queries are the same in all cells, whatever their seed."""
+    """Compute all metrics under every protocol; units and queries are the same in all cells, for every seed."""
     benchmark, form = shared.plan.benchmark, shared.plan.form
     notes = record.setdefault("notes", {})
     for name in benchmark.protocols:
@@ -227,7 +228,8 @@ def _out_of_memory(cell: Cell) -> str:
     tuning = cell.recipe.tuning if cell.tuned else None
     batch = tuning.batch_size if tuning else cell.recipe.images.batch_size or FitConfig().images.batch_size
     return (
-        f"Expected {cell.mechanism} to train in batches of {batch} on this device; got out of memory. Try --batch-size "
+        f"Expected {cell.mechanism} to train in batches of {batch} on this device; it ran out of memory. Try "
+        "--batch-size "
         f"{max(1, batch // 2)}, which retrains this cell; the checkpoint is kept for a device with more memory."
     )
 

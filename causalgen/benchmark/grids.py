@@ -1,4 +1,4 @@
-"""Sample grids during training: counterfactuals of a few validation units by the mechanism as trained so far."""
+"""Sample grids during training: counterfactuals of a few validation units by the partly trained mechanism."""
 
 import warnings
 from pathlib import Path

@@ -30,7 +30,7 @@ __all__ = [
 EXACT = 0.05
 """Above this difference, a metric that is exact by construction is shown as measured."""
 ROUNDING = 1e-9
-"""Below this size, a figure is an error of rounding."""
+"""Below this size, a figure is a rounding error."""
 CONTROLS = ("identity control", "codec control", "oracle")
 """Rows below a table of quality."""
 LEGEND = """\
@@ -38,7 +38,8 @@ LEGEND = """\
 - *error left*: L1 to the true counterfactual image, as a share of the error of the factual image
 - *attributes*: error of what the image shows; measured on the image where possible, else by a predictor; (floor): the same \
 measurement on real images
-- *moved*: off-target drift, how far an attribute that the intervention does not reach moves on the image, in its unit; of a \
+- *moved*: off-target drift, how far an attribute that the intervention does not affect moves on the image, in its unit;
+  of a \
 label the share of images that change it; (null intervention): the same without an intervention
 - *realism*: Frechet distance of samples in features of this project's own predictors, over its floor, real images against \
 real images; not comparable to Inception FID
@@ -124,7 +125,7 @@ def overview(
     """Rows of a table: the mechanisms, then the controls that have results.
 
     Args:
-        columns: What is shown.
+        columns: The columns to show.
         summary: Result of `summarise`, of one protocol.
         costs: Result of `costs`.
         controls: Names of rows to show below the mechanisms.
@@ -149,13 +150,13 @@ def heading(columns: Sequence[OverviewColumn], *, priced: bool = False, several:
 
 
 def richest(part: pd.DataFrame, column: OverviewColumn, row: str) -> pd.DataFrame:
-    """Results of the first mechanism that has this control: controls of the data are the same for all."""
+    """Return the results of the first mechanism that has this control: controls of the data are the same for all."""
     have = part[(part["metric"] == column.metric) & (part["row"] == row)]
     return part[part["label"] == have["label"].iloc[0]] if len(have) else have
 
 
 def cell(part: pd.DataFrame, column: OverviewColumn, row: str) -> str:
-    """One cell: the value with its interval, its spread over seeds and its control; empty where nothing was measured."""
+    """One cell: the value with its interval, its spread over seeds and its control; empty if nothing was measured."""
     wanted = {"metric": column.metric, "row": row} | ({"query": column.query} if column.query else {})
     found = value(part, **wanted)
     if found is None:

@@ -21,7 +21,7 @@ LEAST_COMPARED = 3
 """Minimum number of rows for which a worst third is meaningful."""
 TABLES = {
     "quality": "How good, by the protocol `{}`:",
-    "drift": "What should stay, and how far it moves:",
+    "drift": "How far attributes that should not change move:",
     "noise": "Abduction, noise, variety and cost:",
 }
 
@@ -55,7 +55,7 @@ def page(
 
     Args:
         measured: Results of all protocols.
-        facts: What was run, on which machine, by which command.
+        facts: Facts about the run: benchmark, machine and command.
         failures: Cells that did not finish, and why.
         notes: Result of `notes`.
     """
@@ -85,7 +85,7 @@ def tables(parts: Mapping[str, BenchmarkFigures], protocol: str = DEFAULT) -> It
     """Lines of the overviews, each with its sentence.
 
     Args:
-        parts: What was measured, by the name of the data. Several data sets share a table of the figures that at least two
+        parts: Measurements, by the name of the data. Several data sets share a table of the figures that at least two
             of them have.
         protocol: The protocol of the results.
     """
@@ -122,7 +122,7 @@ def _weaknesses(measured: BenchmarkFigures) -> Iterator[str]:
 
 
 def _scores(measured: BenchmarkFigures) -> dict[str, tuple[pd.Series, int]]:
-    """Figures by column and mechanism, with 1 where lower is better and -1 where higher is."""
+    """Return figures by column and mechanism, with 1 if lower is better and -1 if higher is better."""
     summary = measured.summary
     part = summary[(summary["stratum"] == ALL) & (summary["row"] == "model")]
     scores: dict[str, tuple[pd.Series, int]] = {}

@@ -1,4 +1,4 @@
-"""What one call of a benchmark runs: the benchmark, its form on this machine, and the cells."""
+"""The plan of one call of a benchmark: the benchmark, its form on this machine, and the cells."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ __all__ = ["BenchmarkOptions", "BenchmarkPlan", "plan_of"]
 PROTOCOL_WORDS = ("causalgen", "published")
 DEVICES = ("auto", "cpu", "cuda")
 SEEDS = (0, 1, 2)
-"""Default seeds of training: one seed cannot tell a difference between mechanisms from one between trainings."""
+"""Default seeds of training: with one seed, mechanisms cannot be told from training runs."""
 LEAST_ROWS = 20
 """Fewer test units would be refused only after training, or give no information."""
 
 
 @dataclass(frozen=True)
 class BenchmarkOptions:
-    """What a call of a benchmark chooses.
+    """The choices of one call of a benchmark.
 
     Args:
         mechanisms: Image mechanisms, with a study also module:Class; None for all of the benchmark.
@@ -122,7 +122,7 @@ class BenchmarkPlan:
 
 
 def plan_of(source: str | Study, options: BenchmarkOptions) -> BenchmarkPlan:
-    """The plan of a call; everything that can be refused before training is.
+    """Build the plan of a call; every error that can be found before training is raised here.
 
     Raises:
         UnknownNameError: No benchmark, mechanism, protocol or device of that name.
@@ -157,7 +157,7 @@ def plan_of(source: str | Study, options: BenchmarkOptions) -> BenchmarkPlan:
 
 
 def _check_labels(cells: Sequence[Cell]) -> None:
-    """Refuse two classes with the same name, which would share a folder and a row."""
+    """Raise an error for two classes with the same name, which would share a folder and a row."""
     known: dict[str, str] = {}
     for cell in cells:
         if known.setdefault(cell.word, cell.mechanism) != cell.mechanism:

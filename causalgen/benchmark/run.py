@@ -1,10 +1,10 @@
-"""Run a benchmark: train, time and evaluate every mechanism alike; resumable cell by cell; one table at the end.
+"""Run a benchmark: train, time and evaluate every mechanism in the same way; resumable by cell; one table at the end.
 
-benchmark.json             what was run, on what, by which command
+benchmark.json             the settings, the machine and the command
 shared/                    attribute predictors, the latent of minimality, attribute mechanisms by seed; settings.json records
                            the common settings of all cells, so that no table mixes different measurements
 cells/MECHANISM-seedN/     see `cell`
-benchmark.csv              every metric: mean, least and greatest over seeds, floor, controls
+benchmark.csv              every metric: mean, minimum and maximum over seeds, floor, controls
 benchmark.md               the page "which one do I choose?"
 """
 
@@ -73,7 +73,7 @@ def run_benchmark(
     Args:
         source: A key of `BENCHMARKS`, or a study about any data.
         out: The folder.
-        options: What the call chooses; None for the benchmark's own.
+        options: The choices of the call; None for the benchmark's defaults.
         command: Command line, for the record.
         console: Console for progress; None for standard error.
         **earlier: Fields of `options`, which used to be arguments; they still work, with a warning.
@@ -81,7 +81,7 @@ def run_benchmark(
     Raises:
         UnknownNameError: No benchmark, mechanism or protocol of that name.
         DataError: No seed, a negative one, or one twice; a number is too small; the device does not exist.
-        RunFolderError: The folder holds a benchmark or cells of other settings, is in use, or cannot be written.
+        RunFolderError: The folder contains a benchmark or cells of other settings, is in use, or cannot be written.
     """
     (options,) = with_old_options("run_benchmark", earlier, options=options or BenchmarkOptions())
     plan = plan_of(source, options)
@@ -110,7 +110,7 @@ def _finish(plan: BenchmarkPlan, folder: Path, command: Sequence[str]) -> Benchm
     machine = torch.cuda.get_device_name() if plan.device == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)"
     units = table["units"].max() if len(table) else 0
     earlier = {record["path"].name for record in cells(folder)} - {cell.folder for cell in plan.cells}
-    added = f"; earlier calls made {', '.join(sorted(earlier))}" if earlier else ""
+    added = f"; earlier calls: {', '.join(sorted(earlier))}" if earlier else ""
     facts = {
         "command": f"`{' '.join(command) or 'run_benchmark'}`{added}",
         "machine": f"{machine}; Python {platform.python_version()}, torch {torch.__version__}",
@@ -137,7 +137,7 @@ def _finish(plan: BenchmarkPlan, folder: Path, command: Sequence[str]) -> Benchm
 
 
 def _keep_settings(folder: Path, plan: BenchmarkPlan) -> None:
-    """Write the common settings of all cells, or refuse a folder whose cells have others."""
+    """Write the common settings of all cells; raise an error if the cells of the folder have other settings."""
     settings = plan.settings()
     path = folder / "shared" / "settings.json"
     if not path.exists():
@@ -152,13 +152,14 @@ def _keep_settings(folder: Path, plan: BenchmarkPlan) -> None:
         ) from None
     if other := [f"{key} {found.get(key)}, not {value}" for key, value in settings.items() if found.get(key) != value]:
         raise RunFolderError(
-            f"Expected '{folder}' to hold a benchmark of these settings; got {'; '.join(other)}. Choose another folder "
+            f"Expected '{folder}' to contain a benchmark of these settings; got {'; '.join(other)}. Choose another "
+            "folder "
             "with --out, or delete this one."
         )
 
 
 def _check_recipes(folder: Path, plan: Sequence[Cell]) -> None:
-    """Refuse to average seeds of one mechanism that were trained in different ways."""
+    """Raise an error if seeds of one mechanism, which would be averaged, were trained in different ways."""
 
     def followed(record: dict[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in record["recipe"].items() if key != "tuning" or record["tuned"]}
@@ -169,13 +170,14 @@ def _check_recipes(folder: Path, plan: Sequence[Cell]) -> None:
         for record in finished:
             if record["label"] == cell.label and record["seed"] != cell.seed and followed(record) != own:
                 raise RunFolderError(
-                    f"Expected all seeds of {cell.label} to be trained alike; got '{record['path']}' with another recipe. "
+                    f"Expected all seeds of {cell.label} to be trained in the same way; got '{record['path']}' with "
+                    "another recipe. "
                     "Choose another folder with --out, or delete that one."
                 )
 
 
 def _folder(out: Path) -> Path:
-    """The folder, created; a folder with other content is refused."""
+    """Create and return the folder; raise an error if it has other content."""
     try:
         known = {"benchmark.json", "benchmark.csv", "benchmark.md", "cells", "shared", LOCK}
         refuse_in_use(out)

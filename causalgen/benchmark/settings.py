@@ -1,4 +1,4 @@
-"""Settings of a benchmark: its data, its questions, and how every mechanism is trained on a GPU or on a CPU.
+"""Settings of a benchmark: its data, its queries, and how every mechanism is trained on a GPU or on a CPU.
 
 Each benchmark has one YAML file, `examples/<data>/benchmark.yaml`, which ships with the package; one on a variant of the data
 `benchmark-<variant>.yaml` next to it.
@@ -39,10 +39,10 @@ class Recipe(_Section):
     images: TrainingStage = TrainingStage()
     """Its training."""
     tuning: TuningConfig | None = None
-    """Counterfactual fine-tuning, a separate cell that starts from the trained one; left out: no such cell."""
+    """Counterfactual fine-tuning, a separate cell that starts from the trained one; None for no such cell."""
 
     def changed(self, epochs: int | None, batch_size: int | None) -> "Recipe":
-        """The recipe with other epochs of training, and another batch size throughout; None keeps the recipe's."""
+        """Return the recipe with other epochs, or another batch size for all stages; None keeps the recipe's."""
         changes = {key: n for key, n in (("epochs", epochs), ("batch_size", batch_size)) if n is not None}
         tuning = self.tuning and replace(self.tuning, batch_size=batch_size or self.tuning.batch_size)
         return self.model_copy(update={"images": self.images.model_copy(update=changes), "tuning": tuning})
@@ -58,7 +58,7 @@ class Form(_Section):
     latent_epochs: Count = 10
     """Training of the VAE whose latent space measures minimality."""
     rows: Count | None = 1000
-    """Number of test units to evaluate; none for all."""
+    """Number of test units to evaluate; None for all."""
     cycle_rows: Count = 200
     """Number of test units for composition."""
     particles: Count = 20
@@ -97,7 +97,7 @@ class Benchmark(_Section):
     cpu: Form
 
     def including(self, mechanisms: Sequence[str]) -> "Benchmark":
-        """The benchmark with a default recipe for those image mechanisms of the catalog for which it has none."""
+        """Return the benchmark with a default recipe for image mechanisms of the catalog that lack one."""
         added = {word: Recipe() for word in mechanisms if word in words_for("image")}
         forms = {"gpu": self.gpu, "cpu": self.cpu}
         return self.model_copy(
@@ -105,7 +105,7 @@ class Benchmark(_Section):
         )
 
     def form(self, device: str, *, smoke: bool = False) -> Form:
-        """The form for a device; shrunk to seconds a mechanism if `smoke`."""
+        """Return the form for a device; shrunk to a few seconds per mechanism if `smoke`."""
         form = self.gpu if device == "cuda" else self.cpu
         if not smoke:
             return form
@@ -142,7 +142,7 @@ class Cell(_Section):
 
     @property
     def word(self) -> str:
-        """The mechanism's word; of module:Class the class.
+        """The mechanism's word; for module:Class, the class.
 
         >>> Cell(mechanism="package.images:Decoder", seed=0, recipe=Recipe()).word
         'Decoder'
@@ -155,7 +155,7 @@ class Cell(_Section):
         return f"{self.word}-seed{self.seed}" + ("-tuned" if self.tuned else "")
 
     def fingerprint(self, form: Form, data: DataSource | OwnData) -> str:
-        """Hash of everything that the cell's figures depend on, except the library."""
+        """Hash of everything on which the cell's figures depend, except the library."""
         own = self.model_dump(mode="json", exclude=None if self.tuned else {"recipe": {"tuning"}})
         rest = form.model_dump(mode="json", exclude={"mechanisms", "grids"})
         content = [own, rest, data.model_dump(mode="json")]

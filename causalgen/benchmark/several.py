@@ -53,7 +53,7 @@ def run_benchmarks(
     Args:
         sources: Keys of `BENCHMARKS`, or studies, of different names.
         out: The folder.
-        options: What the call chooses for all of them; None for each benchmark's own.
+        options: The choices of the call for all benchmarks; None for each benchmark's defaults.
         command: Command line, for the record.
         console: Console for progress; None for standard error.
 
@@ -79,7 +79,7 @@ def run_benchmarks(
         "",
         *(f"**{failure}**\n" for failure in failures),
         *tables({name: found.measured for name, found in results.items()}),
-        "Figures that only one data set has are on its page.",
+        "Figures that exist for one data set only are on its page.",
         "",
         LEGEND,
         "",

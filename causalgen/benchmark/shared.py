@@ -33,7 +33,7 @@ class Shared:
         plan: The call.
         folder: The benchmark's folder.
         data: The data set; its truth caches its answers.
-        readers: What reads the images in the evaluation; measurements cache their results.
+        readers: Readers of the images in the evaluation; measurements cache their results.
         tutors: Other attribute predictors, from another seed, for fine-tuning; empty without it.
         bars: Rich progress bars.
     """
@@ -58,7 +58,7 @@ class Shared:
 
 
 def share(plan: BenchmarkPlan, folder: Path, bars: Progress) -> Shared:
-    """Load the data, and read or train what all cells share."""
+    """Load the data, and read or train the parts that all cells share."""
     data, place = with_memory(plan.load_data(bars)), folder / "shared"
     image, epochs = data.graph.images[0], plan.form.latent_epochs
     config = replace(PUBLISHED, epochs=plan.form.predictor_epochs, device=plan.device)
@@ -78,7 +78,7 @@ def share(plan: BenchmarkPlan, folder: Path, bars: Progress) -> Shared:
 def fitted_attributes(
     data: Dataset, folder: Path, config: FitConfig, bars: Progress | None = None
 ) -> StructuralCausalModel:
-    """The attributes without the image, fitted: read from the folder, or trained and kept there."""
+    """Return the fitted attribute mechanisms, without the image: read from the folder, or trained and saved there."""
     if not (folder / "model.json").is_file():
         graph = data.graph.project(data.graph.attributes)
         with seeded(config.seed):
@@ -90,7 +90,7 @@ def fitted_attributes(
 
 
 class _RememberedTruth:
-    """A truth that caches its answers, because all cells ask the same questions."""
+    """A truth that caches its answers, because all cells use the same queries."""
 
     def __init__(self, truth: Truth) -> None:
         self._truth = truth
@@ -124,7 +124,7 @@ def with_memory(data: Dataset) -> Dataset:
 
 
 def remembered(function: Callable[[Tensor], NDArray[np.float64]]) -> Callable[[Tensor], NDArray[np.float64]]:
-    """The same measurement, made once for each image."""
+    """Return the same measurement, computed once for each image."""
     known: dict[bytes, float] = {}
 
     def measure(images: Tensor) -> NDArray[np.float64]:

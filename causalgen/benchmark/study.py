@@ -1,4 +1,4 @@
-"""A benchmark on the data of a study: its questions, any list of image mechanisms, no truth needed."""
+"""A benchmark on the data of a study: its queries, any list of image mechanisms, no truth needed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,13 +28,14 @@ LATENT_EPOCHS = 5
 def study_benchmark(study: Study, mechanisms: Sequence[str] | None = None) -> Benchmark:
     """The benchmark that a study describes.
 
-    Its queries are those of the study that set one attribute, else every attribute that is a parent of the image. Every
-    mechanism is trained as the study trains its image; options in the study belong to the mechanism that it names.
+    Its queries are the study's queries that set one attribute or, if there are none, every attribute that is a parent
+    of the image. Every mechanism is trained as the study trains its image; options in the study belong to the mechanism
+    that it names.
 
     Args:
         study: The study.
-        mechanisms: Words, or module:Class, whose modules may lie next to the study file or in the working directory; None
-            for the study's mechanism and `COMPARED`.
+        mechanisms: Words, or module:Class, whose modules may be next to the study file or in the working directory;
+            None for the study's mechanism and `COMPARED`.
 
     Raises:
         StudyError: The study does not fit its graph.
@@ -87,7 +88,7 @@ def _image(graph: CausalGraph) -> tuple[str, list[str]]:
     image = graph.images[0]
     parents = [name for name in graph.parents(image) if not graph[name].is_image]
     if not parents:
-        raise DataError(f"Expected attributes that act on '{image}'; got none. Add arrows to it in the graph.")
+        raise DataError(f"Expected attributes that affect '{image}'; got none. Add arrows to it in the graph.")
     return image, parents
 
 

@@ -36,7 +36,7 @@ def collect(folder: Path) -> pd.DataFrame:
 
 
 def summarise(results: pd.DataFrame) -> pd.DataFrame:
-    """One row for each protocol, mechanism, metric, query, row and stratum: mean over seeds, least, greatest, floor."""
+    """One row per protocol, mechanism, metric, query, row and stratum: mean, minimum and maximum over seeds, floor."""
     if results.empty:
         return pd.DataFrame(columns=[*KEYS, "value", "least", "greatest", "seeds", "low", "high", "floor", "abduction"])
     grouped = results.groupby(KEYS, sort=False, dropna=False)
@@ -49,7 +49,7 @@ def summarise(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def costs(folder: Path) -> pd.DataFrame:
-    """Costs of finished cells, means over seeds, by label: seconds, seconds_per_1000, memory_mib, parameters."""
+    """Return mean costs of finished cells over seeds, by label: seconds, seconds_per_1000, memory_mib, parameters."""
     records = [record for record in cells(folder) if record.get("status") == "finished"]
     names = ["seconds", "seconds_per_1000", "memory_mib", "parameters"]
     if not records:
@@ -73,7 +73,7 @@ def notes(folder: Path) -> dict[str, dict[str, list[str]]]:
 
 
 def value(summary: pd.DataFrame, **wanted: str) -> pd.Series | None:
-    """The one row of a summary with these keys; None if there is none."""
+    """Return the only row of a summary with these keys; None if there is none."""
     chosen = summary
     for key, word in wanted.items():
         chosen = chosen[chosen[key] == word]

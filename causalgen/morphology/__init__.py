@@ -1,7 +1,7 @@
 """Measure images of handwriting, and set their stroke thickness, brightness and hue.
 
-Numpy, scipy and scikit-image only. An image is an `(H, W)` uint8 array, bright ink on a dark ground; colour images are
-`(N, 3, H, W)`.
+Numpy, scipy and scikit-image only. An image is an `(H, W)` uint8 array, bright ink on a dark background; colour images
+are `(N, 3, H, W)`.
 
 >>> import numpy as np
 >>> image = np.zeros((28, 28), np.uint8)

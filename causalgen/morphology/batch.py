@@ -30,7 +30,7 @@ ATTRIBUTES: dict[str, Callable[[Grey], float]] = {
 REDRAWN, MEASURED = 200, 1_200
 """Images that one process takes at a time, about half a second of work either way."""
 SERIAL = 4
-"""Up to this many chunks, starting processes costs more than it saves."""
+"""Number of chunks up to which starting processes costs more than it saves."""
 
 
 def measure(
@@ -70,10 +70,10 @@ def set_all(
 
     Args:
         images: Images, bright ink on a dark ground.
-        thickness: One value or `(N,)`; None keeps what is there.
-        intensity: One value or `(N,)`, in (0, 255]; None keeps what is there.
+        thickness: One value or `(N,)`; None keeps the present one.
+        intensity: One value or `(N,)`, in (0, 255]; None keeps the present one.
         jobs: Processes; None uses every core when the batch is large enough to repay starting them.
-        progress: Called with (images done, images in all) now and then.
+        progress: Called with (images done, total images) from time to time.
 
     Raises:
         DataError: The array is not a batch of images, one of them holds no ink, or a value is out of range.

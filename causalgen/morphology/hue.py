@@ -1,7 +1,7 @@
 """The hue of colour images with one ink, and images painted in a hue.
 
 An ink of hue h has the colours level * rgb(h, 1, 1), where level is the grey level and rgb the conversion from hue,
-saturation and value; the largest of its channels is the level itself, so colouring loses nothing.
+saturation and value; the largest of its channels is the level itself, so that colouring is lossless.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ __all__ = ["grey_levels", "measure_hue", "set_hue"]
 
 
 def measure_hue(images: NDArray) -> NDArray[np.float64]:
-    """Hue of the light that `(N, 3, H, W)` images give in all, degrees in [0, 360), `(N,)`; NaN where they have none.
+    """Return the hue of the total light of `(N, 3, H, W)` images, degrees in [0, 360), `(N,)`; NaN if it has none.
 
     Raises:
         DataError: The array is not a batch of colour images.
@@ -29,7 +29,7 @@ def set_hue(images: NDArray, degrees: ArrayLike) -> NDArray[np.uint8]:
     """Paint `(N, H, W)` grey images or `(N, 3, H, W)` colour images in one hue each; uint8 `(N, 3, H, W)`.
 
     Args:
-        images: Grey levels 0 to 255, or colours, of which the grey levels are kept.
+        images: Grey levels 0 to 255, or colours, whose grey levels are kept.
         degrees: One hue or `(N,)`, degrees; 360 is 0.
 
     Raises:

@@ -13,7 +13,7 @@ Grey = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 SCALE = 4
-"""Fine pixels to a pixel, along each axis."""
+"""Number of fine pixels per pixel, along each axis."""
 
 
 def as_grey(image: NDArray) -> Grey:

@@ -1,9 +1,9 @@
 """Redraw the strokes of an image with another thickness and another brightness.
 
-Let m be the measured thickness and w the one drawn. For w >= m the ink is what lies within (w - m) / 2 of the mask
-(a true dilation). For w < m it is what lies within r w / m of the skeleton, where r is the stroke's radius at the
-nearest skeleton point: erosion would break thin strokes; this does not. The ink's coverage of each pixel times
-the brightness is the image. Because pixels blur and loops fill, the measured thickness differs from w; a few secant steps
+Let m be the measured thickness and w the drawn one. For w >= m, the ink is everything within (w - m) / 2 of the mask (a
+true dilation). For w < m, it is everything within r w / m of the skeleton, where r is the stroke's radius at the
+nearest skeleton point: erosion would break thin strokes; this does not. The ink's coverage of each pixel times the
+brightness is the image. Because pixels blur and loops fill, the measured thickness differs from w; a few secant steps
 find the w whose image has the requested thickness.
 """
 

@@ -1,4 +1,4 @@
-"""The model of a run as a service over HTTP: counterfactuals, samples, noise."""
+"""Serves the model of a run over HTTP: counterfactuals, samples and noise."""
 
 from .batched_model import BatchedModel, ServedQuestion
 from .batching import Batcher, BusyError

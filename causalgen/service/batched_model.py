@@ -1,6 +1,6 @@
-"""Answers to batches of questions, each as the library answers it alone.
+"""Answers batches of questions, each as the library answers it alone.
 
-What a question draws at random is drawn under its seed, in the order of the library, so that an answer does not
+Random numbers of a question are drawn from its own seed, in the order of the library, so that an answer does not
 depend on the questions that are computed with it.
 """
 
@@ -28,14 +28,14 @@ __all__ = ["BatchedModel", "ServedAnswer", "ServedQuestion"]
 
 @dataclass(frozen=True)
 class ServedQuestion:
-    """What is asked.
+    """One question to the model.
 
     Args:
         do: Interventions by node, checked.
-        seed: Seed of what is drawn.
+        seed: Seed of the random numbers.
         factual: One unit, `(1, ...)` by node; None for samples.
         n: Number of samples.
-        noise: Whether only the noise is asked for.
+        noise: Whether the question is for the noise only.
     """
 
     do: Mapping[str, Any]
@@ -71,20 +71,20 @@ class BatchedModel:
         )
 
     def counterfactual(self, values: Mapping[str, Any], do: Mapping[str, Any], seed: int = 0) -> ServedQuestion:
-        """The question what one unit would have been under `do`; errors as of `StructuralCausalModel.counterfactual`."""
+        """Ask for the counterfactual of one unit under `do`; errors as in `StructuralCausalModel.counterfactual`."""
         return ServedQuestion(self._checked(do), seed, self._factual(values))
 
     def abduct(self, values: Mapping[str, Any], seed: int = 0) -> ServedQuestion:
-        """The question for the noise of one unit; errors as of `StructuralCausalModel.abduct`."""
+        """Ask for the noise of one unit; errors as in `StructuralCausalModel.abduct`."""
         return ServedQuestion({}, seed, self._factual(values), noise=True)
 
     def sample(self, n: int, do: Mapping[str, Any], seed: int = 0) -> ServedQuestion:
-        """The question for samples under `do`."""
+        """Ask for samples under `do`."""
         return ServedQuestion(self._checked(do), seed, n=n)
 
     @torch.no_grad()
     def __call__(self, questions: Sequence[ServedQuestion]) -> list[ServedAnswer | Exception]:
-        """Answers in the order of the questions; what fails alone is an exception in its place."""
+        """Return answers in the order of the questions; a question that fails yields an exception in its place."""
         found: dict[int, ServedAnswer | Exception] = {}
         units = [place for place, question in enumerate(questions) if question.factual is not None]
         for place, question in enumerate(questions):
@@ -99,7 +99,7 @@ class BatchedModel:
         return as_values(self.scm.graph, {name: _one(value) for name, value in values.items()}, self.scm.like)
 
     def _checked(self, do: Mapping[str, Any]) -> dict[str, Any]:
-        """Interventions, of which values are tensors `(1, ...)`."""
+        """Check interventions, and convert values to tensors `(1, ...)`."""
         checked = check_interventions(self.scm.graph, do)
         return {n: what if callable(what) else self.scm.tensor(n, what, count=1) for n, what in checked.items()}
 
@@ -119,7 +119,7 @@ class BatchedModel:
             return error
 
     def _units(self, questions: Sequence[ServedQuestion]) -> list[ServedAnswer | Exception]:
-        """One abduction for all units, and one prediction for those that intervene on the same nodes."""
+        """Run one abduction for all units, and one prediction for questions that intervene on the same nodes."""
         try:
             factual = _joined([question.factual or {} for question in questions])
             noise = self._noise(factual, [question.seed for question in questions])
@@ -140,7 +140,7 @@ class BatchedModel:
         return [found[place] for place in range(len(questions))]
 
     def _noise(self, factual: dict[str, Tensor], seeds: Sequence[int]) -> dict[str, Noise]:
-        """The noise of every unit, each under its own seed."""
+        """Abduct the noise of every unit, each with its own seed."""
         scm, fresh = self.scm, defaultdict(list)
         for seed in seeds:
             with seeded(seed, scm.like.device):
@@ -177,7 +177,7 @@ def _unit(noise: Mapping[str, Noise], place: int) -> dict[str, Noise]:
 
 
 def _together(whats: Sequence[Any]) -> Any:
-    """One intervention for all units: their values, or a function that applies to each unit what was asked for it."""
+    """Join interventions on all units: their values, or a function that applies to each unit its own intervention."""
     if not callable(whats[0]):
         return torch.cat(list(whats))
 

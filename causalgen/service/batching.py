@@ -19,14 +19,14 @@ class BusyError(CausalgenError, RuntimeError):
 
 
 class Batcher(Generic[Q, A]):
-    """Computes questions in the order in which they arrive, as many at once as are waiting.
+    """Computes questions in order of arrival, all that are waiting at once.
 
-    No question waits for others to come: while one batch is computed, the next gathers.
+    No question waits for others to arrive: while one batch is computed, the next one is collected.
 
     Args:
-        compute: Answers a batch; an answer that is an exception is raised where the question was asked.
-        most: Greatest number of questions in a batch.
-        waiting: Greatest number of questions that wait.
+        compute: Answers a batch; an answer that is an exception is raised to the caller who asked.
+        most: Maximum number of questions in a batch.
+        waiting: Maximum number of waiting questions.
     """
 
     def __init__(self, compute: Callable[[Sequence[Q]], Sequence[A | Exception]], *, most: int, waiting: int) -> None:
@@ -38,17 +38,17 @@ class Batcher(Generic[Q, A]):
 
     @property
     def waiting(self) -> int:
-        """Number of questions that wait."""
+        """Number of waiting questions."""
         return self.queue.qsize()
 
     def ask(self, question: Q) -> "Future[A]":
-        """The answer to come.
+        """Queue a question, and return the future of its answer.
 
         Raises:
             BusyError: Too many questions wait, or the service is stopping.
         """
         if not self.open:
-            raise BusyError("Expected to take a question; the service is stopping.")
+            raise BusyError("Expected a running service; it is stopping, and takes no further questions.")
         future: Future[A] = Future()
         try:
             self.queue.put_nowait((question, future))
@@ -84,7 +84,7 @@ class Batcher(Generic[Q, A]):
             return
         try:
             answers: Sequence[A | Exception] = self.compute([question for question, _ in batch])
-        except Exception as error:  # of the whole batch: every question gets it
+        except Exception as error:  # the whole batch failed: every question gets the error
             answers = [error] * len(batch)
         for (_, future), answer in zip(batch, answers, strict=True):
             if isinstance(answer, Exception):

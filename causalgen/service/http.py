@@ -40,10 +40,10 @@ MOST_BYTES = 8 * 2**20
 """Maximum size of a request."""
 MOST_SAMPLES = 256
 BATCH, WAITING = 32, 256
-"""Questions that are computed together, and questions that may wait."""
+"""Maximum number of questions computed together, and of questions that may wait."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 GRACE = 10
-"""Seconds in which running requests may end after a signal."""
+"""Seconds for running requests to finish after a signal."""
 
 Value = float | int | bool | str
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -101,7 +101,7 @@ class Noise(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether the service answers, and how many questions wait."""
+    """Whether the service is available, and how many questions are waiting."""
 
     status: str
     waiting: int
@@ -119,10 +119,11 @@ def web_app(
 
     Args:
         scm: The model.
-        renderings: How image files become pixels, by node; None where that is unknown, and transparent images are then refused.
+        renderings: How image files are converted to pixels, by node; None if that is unknown, in which case transparent
+            images are refused.
         name: Name of the model.
-        hosts: Host names under which requests may come; None for all.
-        waiting: Greatest number of questions that wait; further ones get 503.
+        hosts: Host names that requests may use; None for all.
+        waiting: Maximum number of waiting questions; further ones get status 503.
     """
     answers = BatchedModel(scm)
     batches: Batcher[ServedQuestion, ServedAnswer] = Batcher(answers, most=BATCH, waiting=waiting)
@@ -149,14 +150,14 @@ def web_app(
 
     @app.post("/counterfactual", response_model=World)
     async def counterfactual(asked: CounterfactualQuestion) -> Any:
-        """What the unit would have been under `do`."""
+        """Return the counterfactual of the unit under `do`."""
         values = await asyncio.to_thread(read, asked)
         answer = await ask(answers.counterfactual(values, _do(scm.graph, asked.do), asked.seed))
         return {**_drawn(scm.graph, answer.values, 0), "supported": answer.supported}
 
     @app.post("/abduct", response_model=Noise)
     async def abduct(asked: Unit) -> Any:
-        """The noise of the unit."""
+        """Return the abducted noise of the unit."""
         answer = await ask(answers.abduct(await asyncio.to_thread(read, asked), asked.seed))
         return {
             "noise": {node: {part: t[0].tolist() for part, t in parts.items()} for node, parts in answer.noise.items()}
@@ -164,7 +165,7 @@ def web_app(
 
     @app.post("/sample", response_model=DrawnUnits)
     async def sample(asked: SampleQuestion) -> Any:
-        """Units drawn from the model, or from the model under `do`."""
+        """Draw units from the model, or from the model under `do`."""
         answer = await ask(answers.sample(asked.n, _do(scm.graph, asked.do), asked.seed))
         return {"units": [_drawn(scm.graph, answer.values, place) for place in range(asked.n)]}
 
@@ -181,7 +182,7 @@ def web_app(
 
 
 def serve(app: FastAPI, bound: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM; running requests may end first."""
+    """Serve until SIGINT or SIGTERM; running requests are allowed to finish."""
     # For the whole process: filters that threads set and reset for a moment would let some through. Answers have a flag.
     warnings.simplefilter("ignore", SupportWarning)
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=GRACE)
@@ -194,7 +195,7 @@ def hosts_for(host: str) -> tuple[str, ...] | None:
 
 
 class _LimitedBody:
-    """Refuses a request with more than `MOST_BYTES`, whatever it declares, before it is read further."""
+    """Refuses a request as soon as more than `MOST_BYTES` have been read, regardless of its declared size."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -227,7 +228,7 @@ class _LimitedBody:
 
 
 def _add_errors(app: FastAPI) -> None:
-    """Every failure as one message."""
+    """Turn every failure into one message."""
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -257,7 +258,7 @@ def _refusal(status: int, message: str, headers: dict[str, str] | None = None) -
 
 
 def _values(graph: CausalGraph, unit: Unit, renderings: Mapping[str, Rendering] | None) -> dict[str, Any]:
-    """Values of the unit by node; a name that is unknown, missing or of the other kind is refused."""
+    """Return the unit's values by node; raise an error for a name that is unknown, missing or of the other kind."""
     for name in (*unit.attributes, *unit.images):
         graph.require(name)
     for name in unit.attributes:
@@ -278,7 +279,7 @@ def _values(graph: CausalGraph, unit: Unit, renderings: Mapping[str, Rendering] 
 
 
 def _do(graph: CausalGraph, do: Mapping[str, Value]) -> Mapping[str, Value]:
-    """Interventions as they are; true and false are values of labels, not the numbers 1 and 0."""
+    """Return the interventions, after checking that true and false are used as labels, not as the numbers 1 and 0."""
     for name, value in do.items():
         if isinstance(value, bool) and not graph[graph.require(name)].is_image:
             check_value(graph[name], value)
@@ -302,7 +303,7 @@ def _drawn(graph: CausalGraph, values: Mapping[str, Any], place: int) -> dict[st
 
 
 def _page(schema: Mapping[str, Any], graph: CausalGraph) -> str:
-    """The operations and variables as a page that loads nothing."""
+    """Return the operations and variables as a page that loads no other resources."""
     operations = "".join(
         f"<dt><code>{method.upper()} {escape(path)}</code></dt><dd>{escape(entry.get('description', ''))}</dd>"
         for path, methods in schema["paths"].items()

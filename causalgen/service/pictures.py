@@ -1,4 +1,4 @@
-"""Images of a request as pixels, and pixels of an answer as images."""
+"""Converts images of a request to pixels, and pixels of an answer to images."""
 
 import base64
 import binascii
@@ -23,7 +23,7 @@ MOST_PIXELS = 16_000_000
 
 
 class TooLargeError(CausalgenError, ValueError):
-    """An image with more pixels than the service takes."""
+    """An image with more pixels than the service accepts."""
 
 
 def from_text(text: str, variable: Variable, renderings: Mapping[str, Rendering] | None) -> Tensor:

@@ -1,4 +1,4 @@
-"""Random shifts of training images, for attributes that do not depend on where the object is."""
+"""Random shifts of training images, for attributes that do not depend on the position of the object."""
 
 import torch
 from torch import Tensor

@@ -24,9 +24,9 @@ from .stage import NodeTrainer
 __all__ = ["Checkpoint", "random_state", "set_random_state"]
 
 PIECE = 4096
-"""Rows that are hashed at a time: all images may not fit in memory."""
+"""Number of rows hashed at a time: all images may not fit in memory."""
 ELSEWHERE = ("device", "devices", "num_nodes", "threads")
-"""Settings that may differ when a fit continues."""
+"""Settings that may change before a fit continues."""
 INTERVAL = 10.0
 """Minimum number of seconds between two checkpoints of a stage."""
 
@@ -35,7 +35,7 @@ class Checkpoint:
     """Saves and resumes the stages of one fit, exactly: weights, averages, optimizers and random state.
 
     Args:
-        folder: Where the files go; created.
+        folder: Folder for the files; created.
         scm: The model, for its specification.
         config: Settings; a checkpoint resumes only under the same ones (devices and threads may differ).
         data: The splits; a checkpoint resumes only on the same ones.
@@ -102,8 +102,8 @@ class Checkpoint:
             raise _damaged(path, str(error)) from error
         if numbers.get("fingerprint") != self.fingerprint:
             raise CheckpointError(
-                f"Expected the checkpoint '{path}' to belong to this model, these settings and these data; got another's. "
-                "Choose another folder, or delete the file to train afresh."
+                f"Expected the checkpoint '{path}' to belong to this model, these settings and these data; got that "
+                "of another fit. Choose another folder, or delete the file to train from scratch."
             )
         damaged = [key for key, tensor in tensors.items() if not torch.isfinite(tensor).all()]
         if damaged:
@@ -132,7 +132,7 @@ def random_state(device: torch.device) -> dict[str, Tensor]:
 
 
 def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
-    """Restore what `random_state` gave, as far as `device` has it."""
+    """Restore the state from `random_state`, as far as `device` has it."""
     torch.set_rng_state(state["cpu"])
     if "cuda" in state and device.type == "cuda":
         torch.cuda.set_rng_state(state["cuda"], device)
@@ -141,5 +141,5 @@ def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
 def _damaged(path: Path, found: str) -> CheckpointError:
     reason = found.rstrip(".")
     return CheckpointError(
-        f"Expected a readable checkpoint in '{path}'; got: {reason}. Delete the file to train afresh."
+        f"Expected a readable checkpoint in '{path}'; got: {reason}. Delete the file to train from scratch."
     )

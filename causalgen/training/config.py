@@ -9,7 +9,7 @@ __all__ = ["FitConfig", "Stage"]
 PRECISIONS = ("auto", "32-true", "bf16-mixed")
 LEAST_BATCH = 32
 LEAST_STEPS = 10
-"""Steps of an epoch, as far as the least batch size allows."""
+"""Target number of steps per epoch, within the limit of the minimum batch size."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Stage:
 
     Args:
         epochs: Maximum number of passes over the training split.
-        batch_size: Units per step at most; a step takes no more than a tenth of the training split, or 32 units if that is
-            more, so that small data give more than a few steps.
+        batch_size: Maximum number of units per step; a step takes no more than a tenth of the training split, or 32
+            units if that is more, so that small data give more than a few steps.
         learning_rate: Peak of a short linear warm-up followed by a cosine decay to zero.
         weight_decay: Decoupled weight decay of AdamW.
         clip: Maximum norm of the gradient.
@@ -27,11 +27,11 @@ class Stage:
         patience: Epochs without improvement on the validation split before stopping.
         shift: Pixels by which training images are shifted at random along each axis. Only for attributes that do not
             depend on where the object is.
-        checkpointing: Whether the insides of residual blocks are recomputed for the gradient instead of kept, which takes less
-            memory and more time; the result is the same.
-        accumulate: Parts into which a step splits its units, one after another: less memory and the same gradient, but for
-            rounding and for what is drawn or paired within a part.
-        completions: How often missing values are drawn anew in the second half of the stage, where rows have some; see
+        checkpointing: Whether the activations inside residual blocks are recomputed for the gradient instead of stored,
+            which takes less memory and more time; the result is the same.
+        accumulate: Number of parts into which a step splits its units, one after another: less memory and the same
+            gradient, except for rounding and for what is drawn or paired within a part.
+        completions: How often missing values, if any, are redrawn in the second half of the stage; see
             `causalgen.training.holes`.
     """
 
@@ -72,23 +72,24 @@ class Stage:
 
 @dataclass(frozen=True)
 class FitConfig:
-    """Training of a whole model: the attributes together in one stage, then each image.
+    """Settings for training a whole model: the attributes together in one stage, then each image.
 
     Args:
         attributes: Stage of all attribute mechanisms.
         images: Stage of each image mechanism.
         codecs: Stage of each codec, which is trained before the mechanism on its map; None for that of the images.
         device: "auto", "cpu", "cuda", "mps" as lightning-fabric names its accelerators.
-        devices: Processes on each machine, each with a device of this kind or, of "cpu", with its share of the cores. Where it
-            is above 1, torchrun or srun has to start them. Each learns from its slice of a batch, whose size stays.
+        devices: Processes on each machine, each with a device of this kind or, of "cpu", with its share of the cores.
+            If it is above 1, torchrun or srun has to start them. Each learns from its slice of a batch, whose size
+            stays.
         num_nodes: Machines.
-        precision: Precision of the image stages: "32-true", "bf16-mixed", or "auto", which is the latter where the hardware
-            multiplies bfloat16 matrices. Attributes always train in 32 bits.
+        precision: Precision of the image stages: "32-true", "bf16-mixed", or "auto", which is the latter if the
+            hardware multiplies bfloat16 matrices. Attributes always train in 32 bits.
         seed: Seed of initialisation order, batches and noise.
-        threads: Threads of a CPU to compute with; None to time a few steps and choose (see `causalgen.training.threads`).
+        threads: Number of CPU threads; None to time a few steps and choose (see `causalgen.training.threads`).
             The number affects the last digits of sums, so only runs with the same number of threads agree bit for bit.
-        privacy: Differential privacy of the whole model; None for none. The weights of the last epoch are then kept, 32 bits
-            are used, and `clip` and `patience` of the stages do not apply.
+        privacy: Differential privacy of the whole model; None to train without it. The weights of the last epoch are
+            then kept, 32 bits are used, and `clip` and `patience` of the stages do not apply.
     """
 
     attributes: Stage = field(default_factory=Stage)
@@ -124,5 +125,6 @@ class FitConfig:
                 raise ValueError("Expected precision 'auto' or '32-true' with privacy; got 'bf16-mixed'. Leave it out.")
             if self.attributes.checkpointing or self.images.checkpointing:
                 raise ValueError(
-                    "Expected no checkpointing with privacy, which holds few gradients at once anyway; got it. Leave it out."
+                    "Expected checkpointing=False with privacy, which keeps few gradients in memory anyway; got True. "
+                    "Leave it out."
                 )

@@ -1,4 +1,4 @@
-"""The device that a word such as "auto" means on this machine, and whether there are as many as a fit asks for."""
+"""Find the device that a word such as "auto" stands for on this machine, and check that there are enough of them."""
 
 import os
 
@@ -14,7 +14,7 @@ __all__ = ["check_devices", "device_of"]
 
 
 def device_of(word: str) -> torch.device:
-    """The device that lightning-fabric chooses for "auto", "cpu", "cuda" or "mps".
+    """Return the device that lightning-fabric chooses for "auto", "cpu", "cuda" or "mps".
 
     Raises:
         DataError: This machine has no such device.

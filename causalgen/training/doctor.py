@@ -1,4 +1,4 @@
-"""What this machine offers, what is missing, and how fast a step of training is."""
+"""Checks what this machine offers, what is missing, and how fast a training step is."""
 
 import os
 import platform
@@ -32,7 +32,7 @@ GIB = 2**30
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Facts about this machine that decide whether causalgen runs here, and how fast.
+    """Facts about this machine that determine whether causalgen runs here, and how fast.
 
     Attributes:
         versions: Versions of causalgen, Python and its main libraries.
@@ -84,7 +84,7 @@ def diagnose() -> Diagnosis:
 
 
 def _requirements() -> tuple[tuple[str, ...], dict[str, str]]:
-    """Requirements of the base install that are not met, and optional features that are not installed."""
+    """Return unmet requirements of the base installation, and optional features that are not installed."""
     unmet, extras = [], {}
     for requirement in map(Requirement, requires("causalgen") or ()):
         extra = _extra(requirement)
@@ -102,7 +102,7 @@ def _requirements() -> tuple[tuple[str, ...], dict[str, str]]:
 
 
 def _extra(requirement: Requirement) -> str:
-    """The optional feature that a requirement belongs to; empty for the base install."""
+    """Return the optional feature to which a requirement belongs; empty for the base installation."""
     _, found, name = str(requirement.marker or "").partition("extra == ")
     return name.strip("\"' )") if found else ""
 
@@ -124,7 +124,7 @@ def _described(device: torch.device) -> str:
 
 
 def _memory() -> float | None:
-    """GiB of the machine, or of the quota of its container."""
+    """Return the memory of the machine, or the quota of its container, in GiB."""
     try:
         machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # Windows

@@ -1,4 +1,4 @@
-"""The device, processes and precision of a stage, as lightning-fabric gives them."""
+"""The device, processes and precision of a stage, set up by lightning-fabric."""
 
 import logging
 
@@ -27,13 +27,13 @@ def precision_on(device: torch.device, precision: str) -> str:
 
 
 def _not_repeated(record: logging.LogRecord) -> bool:
-    """Drops Fabric's repeated messages about precision and processes, which the record of the run holds."""
+    """Drops Fabric's repeated messages about precision and processes, which are in the record of the run."""
     message = record.getMessage()
     return not any(words in message for words in REPEATED)
 
 
 def fabric_for(config: FitConfig, *, image: bool) -> Fabric:
-    """Device, processes and precision of a stage; attributes always have 32 bits."""
+    """Return the device, processes and precision of a stage; attributes always use 32 bits."""
     for name in ("rank_zero", "distributed"):
         logging.getLogger(f"lightning_fabric.utilities.{name}").addFilter(_not_repeated)
     full = not image or config.privacy is not None

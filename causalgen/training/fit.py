@@ -52,9 +52,9 @@ class FitResult:
     Args:
         history: Columns node, epoch, split, objective, value.
         seconds: Wall time by stage.
-        best_epochs: Epoch (from 1) whose averaged weights each node keeps.
-        threads: Threads of the processor by stage, at its end, in each process; see `causalgen.training.threads`.
-        data: The data set that was fitted on, with its splits; None where splits were given as mappings.
+        best_epochs: Epoch (from 1) whose averaged weights were kept, by node.
+        threads: Number of CPU threads by stage, at its end, in each process; see `causalgen.training.threads`.
+        data: The data set used for fitting, with its splits; None if splits were given as mappings.
     """
 
     history: pd.DataFrame
@@ -87,9 +87,9 @@ def fit(
             by name, are split as in `load_table`, with the seed of the settings and a warning;
             the result holds the split data.
         config: Settings.
-        missing: What becomes of rows with missing attributes, as in `load_table`; "model" completes them by draws from the
-            model while it is trained (see `causalgen.training.holes`), which assumes them missing at random. A data set
-            has been loaded with its own `missing`.
+        missing: How to handle rows with missing attributes, as in `load_table`; "model" completes them by draws from
+            the model while it is trained (see `causalgen.training.holes`), which assumes them missing at random. A data
+            set has been loaded with its own `missing`.
         out: Folder for checkpoints; if it holds an unfinished fit of the same model and settings, training resumes there.
         bars: Rich progress bars (see `causalgen.training.bars`).
         on_epoch: Called after every epoch of an image, to inspect the model so far; its random draws do not affect
@@ -103,7 +103,8 @@ def fit(
         DivergenceError: A loss became NaN or infinite.
         DeviceMemoryError: A batch does not fit into the memory of the device; checkpoints are kept.
         CheckpointError: `out` holds a checkpoint that is corrupted or belongs to another fit.
-        PrivacyError: With `privacy`, a node that cannot be trained privately, missing values, or a budget that no noise keeps.
+        PrivacyError: With `privacy`, a node that cannot be trained privately, missing values, or a budget that no
+            amount of noise can keep.
     """
     config = config or FitConfig()
     check_devices(config)
@@ -157,11 +158,11 @@ def fit(
 
 @dataclass(frozen=True)
 class _Learning:
-    """One stage: what learns, from which settings.
+    """One stage: the mechanisms to train, and their settings.
 
     Args:
         label: "attributes", or the image, with the part that is trained.
-        mechanisms: What learns, by node.
+        mechanisms: The mechanisms to train, by node.
         stage: Settings.
         part: Name of the part of the image's mechanism; "" for the whole.
     """
@@ -174,7 +175,7 @@ class _Learning:
 
 @dataclass(frozen=True)
 class _Fit:
-    """One call of `fit`: what its stages share."""
+    """One call of `fit`: the state that its stages share."""
 
     scm: StructuralCausalModel
     config: FitConfig
@@ -203,7 +204,7 @@ class _Fit:
         return stages
 
     def run(self, learning: _Learning) -> tuple[list[NodeTrainer], int]:
-        """Train the mechanisms of a stage together; their trainers, and the number of threads at the end."""
+        """Train the mechanisms of a stage together; return their trainers, and the number of threads at the end."""
         label, nodes, stage = learning.label, list(learning.mechanisms), learning.stage
         plan = CompletionPlan(frozenset(), len(self.train))
         if not learning.part:  # a part does not see the parents
@@ -259,7 +260,7 @@ class _Fit:
         return trainers, threads.threads
 
     def _resume(self, label: str, trainers: list[NodeTrainer]) -> int:
-        """The number of finished epochs of a stage, with everything that was drawn and fitted in them."""
+        """Restore all draws and fits of the finished epochs of a stage, and return the number of these epochs."""
         found = self.checkpoint.resume(label, trainers) if self.checkpoint else 0
         first, drawn = self._shared(found, trainers)
         if first and self.train.known:
@@ -289,7 +290,7 @@ class _Fit:
         return {f"{split}.{name}": draws for split, rows in both.items() for name, draws in rows.drawn.items()}
 
     def _complete(self, label: str, epoch: int, trainers: list[NodeTrainer]) -> None:
-        """Draw missing values under the averaged weights so far; images that have not learned anything yet say nothing."""
+        """Draw missing values under the averaged weights so far; untrained images are ignored."""
         images = [name for name in self.scm.graph.nodes if self.scm.graph[name].is_image]
         unfitted = frozenset(n for n in images if not self.scm.mechanisms[n].fitted and (n != label or epoch == 0))
         with averaged_weights(trainers):
@@ -310,7 +311,7 @@ class _Fit:
                 mechanism.initialize(values[name], {p: values[p] for p in self.scm.graph.parents(name)})
 
     def fit_supports(self) -> None:
-        """Fit the joint supports to completed rows: those of the start were filled without regard to one another."""
+        """Fit the joint supports to completed rows: the initial guesses ignored the model."""
         values = self.train.filled()
         for name, support in self.scm.supports.items():
             if self.train.known.keys() & set(self.scm.graph.parents(name)):
@@ -333,13 +334,13 @@ class _Fit:
         return order.split(size)[: max(1, count // size)]
 
     def _own_draws(self, label: str, epoch: int, device: torch.device) -> AbstractContextManager[None]:
-        """The stream from which objectives draw in an epoch."""
+        """Seed the stream from which objectives draw in an epoch."""
         if self.private is not None:
             return self.private.own_draws(device)
         return self.processes.own_draws(self.config.seed, label, epoch)
 
     def _pass(self, trainers: list[NodeTrainer], values: Mapping[str, Tensor], batches: Iterable[Tensor]) -> None:
-        """One pass over batches, of which each process takes its slice."""
+        """Make one pass over batches, of which each process takes its slice."""
         if not trainers:
             return
         stage, device = trainers[0].stage, trainers[0].fabric.device
@@ -356,7 +357,7 @@ class _Fit:
         self.scm.eval()
 
     def _threads(self, trainers: list[NodeTrainer], values: Mapping[str, Tensor], steps: int) -> StageThreads:
-        """The given number, else that of the checkpoint, else the measured one; an accelerator needs no choice."""
+        """Return the given number, else the checkpoint's, else the measured one; an accelerator needs no choice."""
         given = self.config.threads or given_threads()
         if self.processes.count > 1:
             return StageThreads([given or max(1, usable_threads() // self.config.devices)])
@@ -389,7 +390,7 @@ def _check_slices(
     processes.require_same("the numbers of training and validation rows", (len(train), validation))
     stages = (config.attributes, config.images, config.codecs or config.images)
     least = {"units or validation rows": min(validation, *(min(len(train), s.units(len(train))) for s in stages))}
-    for name in scm.graph.images:  # begins with the rows whose parents are known, in smaller batches
+    for name in scm.graph.images:  # starts with the rows whose parents are known, in smaller batches
         certain = CompletionPlan.of(scm, train, name, [name], config.images).certain
         if certain is not None:
             least[f"rows whose values around '{name}' are all known"] = config.images.units(len(certain))

@@ -14,7 +14,7 @@ __all__ = ["chained_guesses"]
 
 SWEEPS = 10
 PREDICTORS = 20
-"""Columns that predict one another, where there are more: those that correlate most."""
+"""Maximum number of columns that predict a column: those most correlated with it."""
 
 
 def chained_guesses(

@@ -1,8 +1,8 @@
 r"""Rows with missing attributes in training: Monte Carlo expectation maximisation.
 
-Several times in a stage, the missing values of every row are drawn from their posterior given what is known of the row, under
-the model so far (see `scm.completion`); training continues on the completed rows, one draw an epoch. The draws are those of the
-E-step of
+Several times in a stage, the missing values of every row are drawn from their posterior given the known values of the
+row, under the model so far (see `scm.completion`); training continues on the completed rows, one draw an epoch. The
+draws are those of the E-step of
 
 .. math:: \theta_{t+1} = \arg\max_\theta \; \mathbb{E}_{h \sim p_{\theta_t}(h \mid x)} \log p_\theta(x, h),
 
@@ -56,7 +56,7 @@ class Rows:
         return len(next(iter(self.values.values())))
 
     def filled(self, number: int = 0) -> dict[str, Tensor]:
-        """The columns, missing values filled with one of the draws; each number has its turn."""
+        """Return the columns, with missing values filled with one of the draws, by turns."""
         columns = dict(self.values)
         for name, draws in self.drawn.items():
             columns[name] = columns[name].clone()
@@ -64,12 +64,12 @@ class Rows:
         return columns
 
     def stacked(self, names: list[str]) -> dict[str, Tensor]:
-        """Some attributes, all fillings one after another."""
+        """Return some attributes, with all fillings one after another."""
         parts = [self.filled(number) for number in range(DRAWS if self.drawn else 1)]
         return {name: torch.cat([part[name] for part in parts]) for name in names}
 
     def knowing(self, names: list[str]) -> Tensor:
-        """Positions of the rows in which the values of some nodes are known."""
+        """Return the positions of the rows in which the values of some nodes are known."""
         lacking = [~self.known[name] for name in names if name in self.known]
         return (~torch.stack(lacking).any(dim=0) if lacking else self._every()).nonzero()[:, 0]
 
@@ -77,7 +77,7 @@ class Rows:
         """The number of rows.
 
         Raises:
-            PrivacyError: Values are missing: what they are completed with would be read off other rows.
+            PrivacyError: Values are missing: their completions would depend on other rows.
         """
         if self.known:
             raise PrivacyError(
@@ -87,7 +87,7 @@ class Rows:
         return len(self)
 
     def identity(self) -> dict[str, Tensor]:
-        """What tells these rows from others."""
+        """Return a key that distinguishes these rows from others."""
         return self.values | {f"{name} known": known for name, known in self.known.items()}
 
     def guess(self, graph: CausalGraph) -> None:
@@ -102,7 +102,7 @@ class Rows:
 
         Args:
             scm: The model.
-            unfitted: Images whose mechanisms are not fitted yet: they inform nothing.
+            unfitted: Images whose mechanisms are not fitted yet; they are ignored.
             seed: Seed of the draws.
 
         Raises:
@@ -133,7 +133,7 @@ class Rows:
             self.drawn[name][:, place[part[lacking]]] = draws[name][:, lacking].to(self.drawn[name])
 
     def _by_pattern(self) -> Tensor:
-        """Positions of the rows with missing values; rows that lack the same ones follow one another."""
+        """Return the positions of the rows with missing values, grouped by the attributes that are missing."""
         lacks = torch.stack([~known for known in self.known.values()], dim=1)
         number = lacks.unique(dim=0, return_inverse=True)[1]
         order = number.argsort(stable=True)
@@ -146,12 +146,12 @@ class Rows:
 
 @dataclass(frozen=True)
 class CompletionPlan:
-    """When missing values are drawn anew in a stage, and which rows it trains on.
+    """When missing values are redrawn in a stage, and which rows it trains on.
 
     Args:
-        due: Epochs before which they are drawn.
+        due: Epochs before which missing values are redrawn.
         every: Number of training rows.
-        certain: Rows in which nothing is missing that the stage needs, to begin with; None for all rows.
+        certain: Rows that lack none of the values that the stage needs, for the start; None for all rows.
     """
 
     due: frozenset[int]
@@ -164,8 +164,9 @@ class CompletionPlan:
     ) -> "CompletionPlan":
         """The plan of a stage: completions are evenly spread over its second half, when the model has learned something.
 
-        An image begins with the rows in which its parents are known, if they fill a batch: as long as it has learned nothing,
-        it cannot say which values its parents had, and an image that learns from wrong ones leaves them to its noise.
+        An image starts with the rows in which its parents are known, if they fill a batch: before it has learned
+        anything, it cannot say which values its parents had, and an image that learns from wrong ones leaves them to
+        its noise.
         """
         names = [*nodes, *(parent for name in nodes for parent in scm.graph.parents(name))]
         if nodes and not train.known.keys() & set(names):
@@ -190,7 +191,7 @@ class CompletionPlan:
 
 @contextmanager
 def averaged_weights(trainers: Sequence[NodeTrainer]) -> Iterator[None]:
-    """Give the mechanisms their averaged weights for a while."""
+    """Give the mechanisms their averaged weights inside this context."""
     states = [copy.deepcopy(trainer.mechanism.state_dict()) for trainer in trainers]
     for trainer in trainers:
         trainer.mechanism.load_state_dict(trainer.averaged.state_dict())

@@ -33,7 +33,12 @@ def in_memory(units: int, task: str, *, kept: bool = False, parts: int | None = 
         smaller = f"Set batch_size to {units // 2}" if units > 1 else "Choose a smaller width"
         if parts is not None and 2 * parts <= units:
             smaller = f"Set accumulate to {2 * parts}, which gives the same result with less memory"
-        resumes = "; the checkpoints are kept, and resume with these settings where more memory is free" if kept else ""
+        resumes = (
+            "; the checkpoints are kept, and training resumes with these settings if more memory is free"
+            if kept
+            else ""
+        )
         raise DeviceMemoryError(
-            f"Expected memory to {task} in batches of {units} on this device; got out of memory. {smaller}{resumes}."
+            f"Expected enough memory to {task} in batches of {units} on this device; it ran out of memory. "
+            f"{smaller}{resumes}."
         ) from None

@@ -1,4 +1,4 @@
-"""Settings of training with differential privacy, and what keeps a model from it.
+"""Settings of training with differential privacy, and the reasons why a model cannot be trained with it.
 
 A randomised training M is :math:`(\\varepsilon, \\delta)`-private if for all training sets D and D' that differ by the rows of
 one unit, and all sets S of fitted models,
@@ -31,7 +31,7 @@ class Privacy:
         epsilon: Budget of the whole model, over all its mechanisms; smaller is more private.
         delta: Probability with which the bound may fail, less than one over the number of training units; None for a tenth of
             that.
-        max_grad_norm: Greatest norm of the gradient of one unit, for each mechanism; longer ones are shortened to it.
+        max_grad_norm: Maximum norm of the gradient of one unit, for each mechanism; longer gradients are clipped.
 
     Raises:
         ValueError: A number out of range.
@@ -52,21 +52,21 @@ class Privacy:
         """Delta for a number of training units.
 
         Raises:
-            PrivacyError: It is not less than one over that number: giving away one unit at random would be allowed.
+            PrivacyError: It is not less than one over that number: revealing one random unit would be allowed.
 
         >>> Privacy(epsilon=8).delta_for(1000)
         0.0001
         """
         if self.delta is not None and self.delta >= 1 / units:
             raise PrivacyError(
-                f"Expected delta below 1/{units}, one over the number of training units; got {self.delta:g}, which would allow "
-                "giving one of them away. Leave it out, or choose a smaller one."
+                f"Expected delta below 1/{units}, one over the number of training units; got {self.delta:g}, which "
+                "would allow revealing one of them. Leave it out, or choose a smaller one."
             )
         return 1 / (10 * units) if self.delta is None else self.delta
 
 
 def obstacles(graph: "CausalGraph", mechanisms: "Mapping[str, Mechanism]") -> dict[str, str]:
-    """By node: what keeps it from training with differential privacy; empty where nothing does."""
+    """Return, by node, why it cannot be trained with differential privacy; empty if all nodes can."""
     return {name: _obstacle(graph, mechanism) for name, mechanism in mechanisms.items()}
 
 
@@ -94,10 +94,10 @@ def _obstacle(graph: "CausalGraph", mechanism: "Mechanism") -> str:
         if len(mechanism.parameter_groups()) > 1 or mechanism.trained_before:
             return f"{name_of(mechanism)} has several objectives or parts, of which only one is covered"
         if mechanism.fitted:
-            return "it is fitted already, to data that no budget covers; build the model anew"
+            return "it is already fitted, to data that no budget covers; build a new model"
         if not all(parameter.requires_grad for parameter in mechanism.parameters()):
             return "some of its parameters are frozen, and no budget covers what they have learned"
     low, high = variable.support or (-math.inf, math.inf)
     if variable.kind == "continuous" and not math.isfinite(high - low):
-        return "its scale would be read off the data; declare a finite support, such as support: [0, 100]"
+        return "its scale would be estimated from the data; declare a finite support, such as support: [0, 100]"
     return ""

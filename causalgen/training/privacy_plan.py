@@ -1,4 +1,4 @@
-r"""The plan of training with differential privacy: how often units are drawn, and how much noise the budget takes.
+r"""The plan of training with differential privacy: how often units are drawn, and how much noise the budget requires.
 
 All mechanisms of a stage see the same Poisson sample in a step. Their gradients together are one query: each of the K is
 clipped to norm C and gets noise of :math:`\sqrt K \sigma C`, which hides a change of norm :math:`\sqrt K C` as one mechanism
@@ -34,7 +34,7 @@ __all__ = ["PrivacyPlan", "epsilon_of", "least_noise", "private_nodes"]
 
 ATTRIBUTES = "attributes"
 LEAST_NOISE, MOST_NOISE = 0.05, 1e4
-"""Noise multipliers between which that of a budget is searched."""
+"""Range in which the noise multiplier of a budget is searched."""
 PRECISION = 5e-4
 """Relative precision of the noise multiplier."""
 MADE_ROWS = 2048
@@ -51,7 +51,8 @@ class PrivacyPlan:
         delta: Probability with which the bound may fail.
         stages: The stages by label, with their noise.
         nodes: Nodes that each stage trains, by label.
-        random: Source of the samples, seeded by the operating system: known samples would amplify nothing.
+        random: Source of the samples, seeded by the operating system: with known samples there is no privacy
+            amplification.
     """
 
     privacy: Privacy
@@ -63,11 +64,11 @@ class PrivacyPlan:
 
     @classmethod
     def of(cls, scm: StructuralCausalModel, data: object, rows: int, config: FitConfig) -> "PrivacyPlan":
-        """The plan of a fit; it warns where the noise leaves little to learn.
+        """The plan of a fit; it warns if the noise leaves little to learn.
 
         Args:
             scm: The model, not fitted.
-            data: The data; a `Dataset` knows its groups.
+            data: The data; a `Dataset` includes its groups.
             rows: Number of training rows.
             config: Settings, with `privacy`.
 
@@ -92,7 +93,7 @@ class PrivacyPlan:
         return plan
 
     def start(self, scm: StructuralCausalModel, seed: int) -> None:
-        """Give the model weights drawn anew, and scales from what its variables declare: none of them holds data."""
+        """Give the model new random weights, and scales from its variables' declarations: no data enter either."""
         with seeded(seed, scm.like.device):
             for mechanism in scm.mechanisms.values():
                 fresh = build(type(mechanism), mechanism.variable, mechanism.parents, mechanism.spec())
@@ -100,7 +101,7 @@ class PrivacyPlan:
         scm.initialize(declared_values(scm.graph))
 
     def noise(self, label: str) -> StepNoise:
-        """Noise of each mechanism of a stage."""
+        """Return the noise of each mechanism of a stage."""
         stage, clip = self.stages[label], self.privacy.max_grad_norm
         together = math.sqrt(len(self.nodes[label])) * stage.noise_multiplier
         return StepNoise(together, clip, stage.sample_rate * len(self.units))
@@ -115,9 +116,9 @@ class PrivacyPlan:
             yield self.units.draw(self.stages[label].sample_rate, self.random)
 
     def own_draws(self, device: torch.device) -> AbstractContextManager[None]:
-        """Seed what objectives draw, such as latents, by the operating system.
+        """Seed the draws of objectives, such as latents, from the operating system.
 
-        With known draws, one unit in a sample would change the draws of those after it, beyond what the noise hides.
+        With known draws, one unit in a sample would change the draws of later units by more than the noise hides.
         """
         return seeded(int(self.random.integers(2**63)), device)
 
@@ -146,9 +147,9 @@ class PrivacyPlan:
         )
 
     def noise_to_signal(self, scm: StructuralCausalModel, name: str) -> float:
-        """Length of the random walk of a node's noise over that of the longest path that its clipped gradients can take.
+        """Length of the random walk of a node's noise, relative to the longest path of its clipped gradients.
 
-        Above 1 the noise alone moves the weights farther than any signal could.
+        Above 1, the noise alone moves the weights farther than any signal could.
         """
         label = next(label for label, nodes in self.nodes.items() if name in nodes)
         noise, numbers = self.noise(label), sum(parameter.numel() for parameter in scm.mechanisms[name].parameters())
@@ -167,7 +168,7 @@ class PrivacyPlan:
 
 
 def epsilon_of(stages: Sequence[PrivateStage], delta: float) -> float:
-    """Epsilon that stages spend together, by Opacus's accountant."""
+    """Return the epsilon that stages spend together, by Opacus's accountant."""
     return _epsilon(tuple((stage.noise_multiplier, stage.sample_rate, stage.steps) for stage in stages), delta)
 
 
@@ -183,7 +184,7 @@ def _epsilon(history: tuple[tuple[float, float, int], ...], delta: float) -> flo
 
 
 def least_noise(epsilon: float, delta: float, stages: Sequence[PrivateStage]) -> float:
-    """The least noise multiplier with which stages together spend no more than `epsilon`.
+    """Return the smallest noise multiplier with which stages together spend no more than `epsilon`.
 
     Raises:
         PrivacyError: No noise suffices.
@@ -211,7 +212,7 @@ def least_noise(epsilon: float, delta: float, stages: Sequence[PrivateStage]) ->
 
 
 def declared_values(graph: CausalGraph) -> dict[str, Tensor]:
-    """Rows drawn from what the variables declare, from which scales are set: uniform on supports and over labels."""
+    """Draw rows from the declarations of the variables, to set scales: uniform on supports and over labels."""
     with seeded(0):
         found = {}
         for name, variable in graph.variables.items():
@@ -225,7 +226,7 @@ def declared_values(graph: CausalGraph) -> dict[str, Tensor]:
 
 
 def private_nodes(scm: StructuralCausalModel, plan: PrivacyPlan | None) -> pd.DataFrame:
-    """One row a node: mechanism and privacy; with a plan also the noise, and how it compares with the signal."""
+    """Return one row per node: mechanism and privacy; with a plan also the noise, and its ratio to the signal."""
     trained = [name for nodes in _nodes_by_stage(scm).values() for name in nodes]
     rows = []
     for name, mechanism in scm.mechanisms.items():
@@ -243,7 +244,7 @@ def private_nodes(scm: StructuralCausalModel, plan: PrivacyPlan | None) -> pd.Da
 
 
 def _nodes_by_stage(scm: StructuralCausalModel) -> dict[str, list[str]]:
-    """What each stage of `fit` trains, by its label."""
+    """Return the nodes that each stage of `fit` trains, by its label."""
     trained = [name for name, mechanism in scm.mechanisms.items() if mechanism.trainable]
     attributes = [name for name in trained if not scm.graph[name].is_image]
     images = {name: [name] for name in trained if scm.graph[name].is_image}

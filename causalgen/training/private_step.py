@@ -24,7 +24,7 @@ from ..typing import Values
 __all__ = ["PrivateStep", "StepNoise", "unit_gradients"]
 
 MOST_NUMBERS = 2**26
-"""Numbers of the gradients that are held at once, in 32 bits a quarter of a gibibyte: larger batches are split."""
+"""Maximum number of gradient entries in memory at once, a quarter of a GiB in 32 bits; larger batches are split."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class StepNoise:
 
     Args:
         noise_multiplier: Standard deviation of the noise over `max_grad_norm`.
-        max_grad_norm: Greatest norm of the gradient of one unit.
+        max_grad_norm: Maximum norm of the gradient of one unit.
         expected: Expected number of units in a step.
     """
 
@@ -43,7 +43,7 @@ class StepNoise:
 
 
 class PrivateStep:
-    """Trains one mechanism by steps with noise, which the operating system seeds: noise from a known seed would hide nothing.
+    """Trains one mechanism by noisy steps, seeded by the operating system: noise from a known seed would hide nothing.
 
     Args:
         mechanism: The mechanism, with one parameter group.
@@ -63,7 +63,7 @@ class PrivateStep:
             max_grad_norm=noise.max_grad_norm,
             expected_batch_size=noise.expected,
             generator=self.generator,
-            secure_mode=True,  # each draw is a sum of several, whose rounding gives nothing away
+            secure_mode=True,  # each draw is a sum of several, whose rounding reveals nothing
         )
         self.at_once = max(1, MOST_NUMBERS // sum(parameter.numel() for parameter in self.parameters))
 
@@ -77,16 +77,16 @@ class PrivateStep:
             parents: Its parents.
             progress: Fraction of training that is done.
             rate: Learning rate.
-            parts: Parts into which the sample is split at least.
+            parts: Minimum number of parts into which the sample is split.
         """
-        self.generator.seed()  # each time: on a CPU it keeps 32 bits of a seed, few enough to try them all
+        self.generator.seed()  # each time: a CPU keeps only 32 bits of a seed, few enough to try all of them
         at_once = max(1, min(self.at_once, -(-len(value) // parts)))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         found: list[dict[str, Tensor]] = []
         self.optimizer.zero_grad()
         for rows in torch.arange(len(value), device=value.device).split(at_once) if len(value) else ():
-            if found:  # the batch goes on: add what has been clipped so far
+            if found:  # the batch continues: add the gradients clipped so far
                 self.optimizer.signal_skip_step()
                 self.optimizer.step()
                 self.optimizer.zero_grad()
@@ -108,7 +108,7 @@ class PrivateStep:
 def unit_gradients(
     mechanism: Mechanism, objective: str, value: Tensor, parents: Values, progress: float, randomness: str = "different"
 ) -> tuple[list[Tensor], dict[str, Tensor]]:
-    """Gradients of an objective for each unit, `(B, ...)` a parameter of its group, and all objectives, `(B,)` by name.
+    """Return an objective's gradients, `(B, ...)` for each parameter of its group, and all objectives, `(B,)` by name.
 
     Args:
         mechanism: The mechanism.
@@ -134,7 +134,7 @@ def unit_gradients(
 
 
 def _zero_where_not_finite(gradients: list[Tensor]) -> list[Tensor]:
-    """Leave out units whose gradient is NaN or infinite: no factor shortens it, and it would end the training."""
+    """Leave out units whose gradient is NaN or infinite: it cannot be clipped, and would end the training."""
     finite = torch.stack([gradient.reshape(len(gradient), -1).isfinite().all(1) for gradient in gradients]).all(0)
     if finite.all():
         return gradients
@@ -142,7 +142,7 @@ def _zero_where_not_finite(gradients: list[Tensor]) -> list[Tensor]:
 
 
 class _Objectives(nn.Module):
-    """The objectives as the forward method of a module, whose weights torch can exchange."""
+    """The objectives as the forward method of a module, whose weights torch can replace."""
 
     def __init__(self, mechanism: Mechanism, progress: float) -> None:
         super().__init__()

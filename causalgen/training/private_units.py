@@ -1,4 +1,4 @@
-"""Training rows by what is protected: persons with several rows, or single rows."""
+"""Training rows grouped by protected unit: persons with several rows, or single rows."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ __all__ = ["PrivateUnits"]
 
 @dataclass(frozen=True)
 class PrivateUnits:
-    """Training rows by unit: what is protected, and what a step draws.
+    """Training rows by unit: the unit is what is protected, and what a step draws.
 
     Args:
         rows: Rows of all units, one unit after another, int64 `(N,)`.
@@ -42,7 +42,7 @@ class PrivateUnits:
         return len(self.first)
 
     def identity(self) -> dict[str, Tensor]:
-        """What tells these units from others of the same rows."""
+        """Return a key that distinguishes these units from others of the same rows."""
         return {"rows of units": torch.from_numpy(self.rows), "sizes of units": torch.from_numpy(self.count)}
 
     def draw(self, rate: float, random: np.random.Generator) -> Tensor:

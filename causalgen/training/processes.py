@@ -1,7 +1,8 @@
 """Processes that train one model together: each learns from its slice of every batch, and gradients are summed.
 
-Each process holds all weights, takes the same steps, and draws the order of the units from the same random stream. A loss is
-the mean over the whole batch, so that the number of processes changes neither the number of steps nor the learning rate.
+Each process has all weights, takes the same steps, and draws the order of the units from the same random stream. A loss
+is the mean over the whole batch, so that the number of processes changes neither the number of steps nor the learning
+rate.
 """
 
 import os
@@ -34,24 +35,25 @@ __all__ = ["Processes", "joined", "on_cpu"]
 
 Thing = TypeVar("Thing")
 GRACE = 2.0
-"""Seconds in which a signal that ended another process may reach this one, and is then what ended the run."""
+"""Seconds to wait for the signal that ended another process; if it arrives here too, it is what ended the run."""
 WAIT = timedelta(hours=6)
-"""Longest wait for other processes: the first one may have large data to read before they meet."""
+"""Maximum wait for other processes: the first one may have to read large data before they connect."""
 THREADS = "OMP_NUM_THREADS"
 
 
 def joined(config: FitConfig, precision: str) -> Fabric:
-    """A fabric whose processes have found one another; a call waits for all of them.
+    """Return a fabric whose processes are connected; the call waits for all of them.
 
     Raises:
-        DataError: Other processes were started than the settings ask for.
-        LostProcessError: The others did not come.
+        DataError: The number of started processes differs from the settings.
+        LostProcessError: The other processes did not connect.
     """
     started = launch()
     if started is None or (started.devices, started.num_nodes) != (config.devices, config.num_nodes):
         found = f"{started.devices} on {started.num_nodes} machines" if started else "one"
         raise DataError(
-            f"Expected {config.devices} processes on {config.num_nodes} machines, as devices and num_nodes say; got {found}. "
+            f"Expected {config.devices} processes on {config.num_nodes} machines, by devices and num_nodes; got "
+            f"{found}. "
             f"Start the program with torchrun --nnodes {config.num_nodes} --nproc-per-node {config.devices}, or with srun."
         )
     given = THREADS in os.environ
@@ -99,7 +101,7 @@ class Processes:
         self.rank: int = fabric.global_rank
 
     def slice(self, count: int) -> range:
-        """Places of `count` that this process has."""
+        """Return the positions, out of `count`, that this process handles."""
         return range(count * self.rank // self.count, count * (self.rank + 1) // self.count)
 
     @contextmanager
@@ -113,7 +115,7 @@ class Processes:
             yield
 
     def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Sum the gradients of all processes in one exchange; a parameter without any stays without."""
+        """Sum the gradients of all processes in one exchange; a parameter without a gradient keeps none."""
         if self.count == 1:
             return
         parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
@@ -127,7 +129,7 @@ class Processes:
                 parameter.grad = part.copy_(total.view_as(part))
 
     def sum(self, numbers: Mapping[str, float]) -> dict[str, float]:
-        """The sums over all processes, which give the same names in the same order."""
+        """Return the sums over all processes, which pass the same names in the same order."""
         if self.count == 1:
             return dict(numbers)
         sums = torch.tensor(list(numbers.values()), dtype=torch.float64, device=self.fabric.device)
@@ -136,7 +138,7 @@ class Processes:
         return dict(zip(numbers, sums.tolist()))
 
     def from_first(self, thing: Thing) -> Thing:
-        """What the first process gives; tensors have to lie on the CPU."""
+        """Return the value of the first process; tensors have to be on the CPU."""
         if self.count == 1:
             return thing
         with _nobody_lost(self.count):
@@ -148,13 +150,13 @@ class Processes:
             module.load_state_dict(self.from_first(on_cpu(module.state_dict())))
 
     def require_same(self, what: str, found: Thing) -> None:
-        """Raise `DataError` where a process found something else than the first one."""
+        """Raise `DataError` if a process has another value than the first one."""
         expected = self.from_first(found)
         if found != expected:
             raise DataError(f"Expected {what} of the first process, {expected}; got {found} in process {self.rank}.")
 
     def wait(self) -> None:
-        """Wait until all processes have come here."""
+        """Wait until all processes have reached this point."""
         if self.count > 1:
             with _nobody_lost(self.count):
                 self.fabric.barrier()

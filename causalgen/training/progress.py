@@ -10,11 +10,11 @@ from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeEla
 __all__ = ["LogLines", "bars", "can_draw", "duration"]
 
 EVERY = 30.0
-"""Seconds between two lines of a log file about a running task."""
+"""Seconds between two lines about a running task in a log file."""
 
 
 def bars(console: Console | None = None) -> Progress:
-    """Progress for `fit(..., bars=...)`, to use as a context manager; plain lines where `console` cannot draw bars."""
+    """Progress for `fit(..., bars=...)`, to use as a context manager; plain lines if `console` cannot draw bars."""
     console = console or Console(stderr=True)
     if not can_draw(console):
         return LogLines(console)
@@ -31,7 +31,7 @@ def bars(console: Console | None = None) -> Progress:
 
 
 def can_draw(console: Console) -> bool:
-    """Whether a line can be drawn again: a terminal, or a notebook with widgets."""
+    """Whether a line can be redrawn, as in a terminal, or a notebook with widgets."""
     if console.is_jupyter:
         return find_spec("ipywidgets") is not None
     return console.is_terminal and not console.is_dumb_terminal

@@ -1,4 +1,4 @@
-"""The rows of a split as training reads them: attributes checked and on the device, images as they are stored."""
+"""The rows of a split as training reads them: attributes checked and on the device, images as stored."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,11 +18,11 @@ from .holes import Rows, read_cells
 __all__ = ["check_variation", "rows_of"]
 
 PIECE = 4096
-"""Images that are checked at a time: all of them may not fit in memory as floats."""
+"""Number of images checked at a time: all of them may not fit in memory as floats."""
 
 
 def rows_of(scm: StructuralCausalModel, data: Dataset | Mapping[str, Any], split: str, missing: Missing) -> Rows:
-    """Columns of a split on the model's device: attributes checked and in its dtype, images as they are stored."""
+    """Return the columns of a split on the model's device: attributes checked and in its dtype, images as stored."""
     values: Mapping[str, Any] = data.whole(split) if isinstance(data, Dataset) else data[split]
     holes = bool(data.incomplete) if isinstance(data, Dataset) else missing == "model"
     absent = [name for name in scm.graph.nodes if name not in values]
@@ -42,7 +42,7 @@ def rows_of(scm: StructuralCausalModel, data: Dataset | Mapping[str, Any], split
 
 
 def _images(variable: Variable, value: Any, like: Tensor) -> Tensor:
-    """Checked images: bytes where they lie, other numbers in the model's dtype."""
+    """Return checked images: bytes stay in place, other numbers are converted to the model's dtype."""
     if isinstance(value, np.ndarray) and value.dtype == np.uint8:
         value = torch.as_tensor(value)
     if not isinstance(value, Tensor) or value.dtype != torch.uint8:
@@ -54,7 +54,7 @@ def _images(variable: Variable, value: Any, like: Tensor) -> Tensor:
 
 
 def check_variation(scm: StructuralCausalModel, train: Rows) -> None:
-    """Raise `DataError` where an attribute is constant in the training split."""
+    """Raise `DataError` if an attribute is constant in the training split."""
     for name in scm.graph.attributes:
         values = train.values[name][train.knowing([name])]
         if values.unique().numel() < 2:

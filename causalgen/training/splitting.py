@@ -1,4 +1,4 @@
-"""Data without splits, such as a data frame: they are split before any training."""
+"""Splits data without splits, such as a data frame, before any training."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,13 +19,13 @@ SPLITS = ("train", "validation")
 
 
 def splits_of(graph: CausalGraph, data: Any, seed: int, missing: Missing = "refuse") -> Dataset | Mapping[str, Any]:
-    """The data with splits: a data set or splits as they are, a data frame or arrays by name split at random.
+    """Return the data with splits: a data set or splits unchanged, a data frame or arrays by name split at random.
 
     Args:
         graph: The graph of the model.
         data: As for `fit`.
         seed: Seed of the split.
-        missing: What becomes of rows with missing attributes.
+        missing: How to handle rows with missing attributes.
 
     Raises:
         DataError: The data have another form, or lack a split.
@@ -57,7 +57,7 @@ def splits_of(graph: CausalGraph, data: Any, seed: int, missing: Missing = "refu
 
 
 def _labels(variable: Variable, column: Any) -> Any:
-    """Integer tensors of a discrete variable hold codes, as in all other functions."""
+    """Decode integer tensors of a discrete variable, which contain codes, as in all other functions."""
     if variable.labels is None or not isinstance(column, Tensor) or column.is_floating_point():
         return column
     labels = np.empty(len(variable.labels), dtype=object)

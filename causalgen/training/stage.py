@@ -1,4 +1,4 @@
-"""One stage of training: some mechanisms, one pass after another, best averaged weights kept."""
+"""One stage of training: several mechanisms, one pass after another, keeping the best averaged weights."""
 
 import copy
 import math
@@ -24,7 +24,7 @@ __all__ = ["HistoryRow", "NodeTrainer", "as_float"]
 
 WARMUP_STEPS = 100
 VALIDATION_BATCH = 2048
-"""Maximum number of held-out units at once; fewer of large images."""
+"""Maximum number of held-out units at once; fewer if images are large."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class NodeTrainer:
         steps: Steps of the whole stage.
         fabric: Device and precision.
         part: The part of the node's mechanism that is trained, for its rows of the history; "" for the whole.
-        noise: Noise of training with differential privacy, where the last weights are kept; None for none.
+        noise: Noise of training with differential privacy, which keeps the last weights; None to train without it.
     """
 
     name: str
@@ -63,7 +63,7 @@ class NodeTrainer:
     best: float = math.inf
     best_epoch: int = -1
     since: int = -1
-    """Epoch from which patience counts if no later one was the best: missing values were drawn anew."""
+    """Epoch from which patience counts if no later one was the best: missing values were redrawn there."""
     rows: list[HistoryRow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -116,7 +116,7 @@ class NodeTrainer:
             units: Units of the whole batch; None for those of `batch`.
 
         Raises:
-            DivergenceError: An earlier step made the weights NaN; the mechanism holds the last good ones.
+            DivergenceError: An earlier step made the weights NaN; the mechanism keeps the last good ones.
         """
         if self.private is not None:
             self._private_step(batch, self.private)
@@ -130,7 +130,7 @@ class NodeTrainer:
         self._update(learned)
 
     def _add_gradients(self, batch: Mapping[str, Tensor], share: float) -> set[str]:
-        """Add the gradients of a part of a batch, each objective's with respect to its own parameters only.
+        """Add the gradients of a part of a batch, each objective with respect to its own parameters only.
 
         Args:
             batch: Values of the part.
@@ -192,15 +192,15 @@ class NodeTrainer:
 
     @torch.no_grad()
     def track(self, batch: Mapping[str, Tensor]) -> None:
-        """Let the mechanism follow its new weights on a batch as it was observed."""
+        """Let the mechanism update its other state on an unshifted batch."""
         self.mechanism.track(batch[self.name], {p: batch[p] for p in self.mechanism.parents})
 
     @torch.no_grad()
     def end_epoch(self, epoch: int, validation: Mapping[str, Tensor], seed: int) -> bool:
-        """Log the epoch, validate the averaged weights, keep them if they are the best; True to go on.
+        """Log the epoch, validate the averaged weights and keep them if they are the best; return whether to continue.
 
         Raises:
-            DivergenceError: A loss was NaN or infinite; the mechanism holds the last good weights.
+            DivergenceError: A loss was NaN or infinite; the mechanism keeps the last good weights.
         """
         sums = self.processes.sum({objective: float(total) for objective, total in self.running.items()})
         means = {objective: total / max(1, self.batches) for objective, total in sums.items()}
@@ -237,7 +237,7 @@ class NodeTrainer:
         return sum(losses[objective] for objective in self.mechanism.selection)
 
     def finish(self, train: Mapping[str, Tensor]) -> None:
-        """Give the mechanism the best averaged weights, and let it settle on the training split: it is fitted now."""
+        """Give the mechanism the best averaged weights, call its `settle` on the training split: it is now fitted."""
         self.mechanism.load_state_dict(self.best_state)
         self.mechanism.declare_fitted()
         self.mechanism.eval()
@@ -279,7 +279,7 @@ class NodeTrainer:
         self.rows = [HistoryRow(self.title, *row) for row in numbers["rows"]]
 
     def _validate(self, averaged: Mechanism, values: Mapping[str, Tensor], seed: int) -> dict[str, float]:
-        """Mean losses over all rows, of which each process takes a slice."""
+        """Compute mean losses over all rows, of which each process takes a slice."""
         averaged.eval()
         own = self.processes.slice(len(values[self.name]))
         totals: dict[str, float] = {}

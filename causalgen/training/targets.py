@@ -1,4 +1,4 @@
-"""What fine-tuning asks of counterfactual images: one random intervention for each unit."""
+"""Targets of fine-tuning for counterfactual images: one random intervention for each unit."""
 
 import warnings
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ __all__ = ["Targets", "random_targets"]
 
 @dataclass(frozen=True)
 class Targets:
-    """Units, and the attributes that their counterfactual images are to show.
+    """Units, and the attributes that their counterfactual images should show.
 
     Args:
         image: Factual images `(B, C, H, W)`.
@@ -41,13 +41,13 @@ class Targets:
 
 @torch.no_grad()
 def random_targets(scm: StructuralCausalModel, values: Values, *, image: str, causes: list[str]) -> Targets:
-    """For every unit, the attributes under do(a random cause = another unit's value).
+    """Compute, for every unit, the attributes under do(a random cause = another unit's value).
 
     Args:
         scm: The model; its mechanisms give the counterfactual attributes.
         values: Observed units, `(B, ...)` by node.
         image: Name of the image node.
-        causes: Nodes that are set, one a unit, equally often.
+        causes: Nodes that are set, one per unit, equally often.
     """
     attributes = attribute_model(scm)
     count, device = len(values[image]), values[image].device

@@ -4,7 +4,7 @@ An operation that is split among threads ends with the last of them. If another 
 others wait, in the worst case for a time slice of the system at every operation, and one thread is many times as fast as
 all. So a few steps are timed with one thread, half of them and all, before a stage begins, and again when it slows down.
 
-The number of threads decides in which order sums are added up, and with it their last digits. More threads are
+The number of threads determines the order in which sums are computed, and with it their last digits. The number is
 therefore given up only for a clear gain, and the number is recorded.
 """
 
@@ -44,23 +44,23 @@ VARIABLE = "OMP_NUM_THREADS"
 GAIN = 1.5
 """Speed-up at which fewer threads are preferred."""
 SLOWER = 2.0
-"""Threads are timed again when an epoch takes this many times as long as the fastest one."""
+"""Threads are timed again if an epoch takes this many times as long as the fastest one."""
 ROUNDS = 5
 HOPELESS = 3.0
 """A number of threads is no longer tried once a step takes this many times as long as the fastest."""
 LEAST_STEPS = 100
-"""Steps of a stage below which timing costs more than it saves."""
+"""Number of steps of a stage below which timing costs more than it saves."""
 LEAST_SECONDS = 1.0
 """Shorter epochs are too noisy to judge the machine."""
 
 
 def usable_threads() -> int:
-    """Threads that this process may use: torch's number, but no more than its cores, their affinity and its quota."""
+    """Number of threads that this process may use: torch's number, limited by cores, affinity and quota."""
     return max(1, min(torch.get_num_threads(), cpu_count()))
 
 
 def given_threads() -> int | None:
-    """The number set by OMP_NUM_THREADS, or by `--threads`; None if neither is set.
+    """Return the number set by OMP_NUM_THREADS, or by `--threads`; None if neither is set.
 
     Raises:
         DataError: The value is not a number of threads.
@@ -80,11 +80,11 @@ def threads_to_try() -> list[int]:
 
 
 def threads_after(stages: Mapping[str, int], processes: int = 1) -> int:
-    """Threads for the steps after training: the number that is set, else that of the last stage, else all.
+    """Return the threads for the steps after training: the given number, else that of the last stage, else all.
 
     Args:
         stages: Threads by stage of training.
-        processes: Processes that trained; after several, which shared the cores, one goes on alone.
+        processes: Number of processes that trained; after several, which shared the cores, one continues alone.
     """
     stages = stages if processes == 1 else {}
     return given_threads() or next(reversed(list(stages.values())), None) or usable_threads()
@@ -92,7 +92,7 @@ def threads_after(stages: Mapping[str, int], processes: int = 1) -> int:
 
 @contextmanager
 def limited(threads: int) -> Iterator[None]:
-    """Compute with that many threads, torch's and those of numpy's and SciPy's linear algebra."""
+    """Limit torch, and the linear algebra of numpy and SciPy, to this number of threads."""
     before = torch.get_num_threads()
     with threadpool_limits(threads, user_api="blas"):
         torch.set_num_threads(threads)
@@ -108,7 +108,7 @@ def step_times(step: Step, candidates: Sequence[int]) -> dict[int, float]:
     for _ in range(ROUNDS + 1):
         for threads, seconds in times.items():
             best = min((_typical(others) for others in times.values() if others), default=float("inf"))
-            if seconds and _typical(seconds) > HOPELESS * best:  # else the slowest number takes most of the time
+            if seconds and _typical(seconds) > HOPELESS * best:  # else the slowest number would take most of the time
                 continue
             with limited(threads):
                 began = time.perf_counter()
@@ -144,7 +144,7 @@ def steps_of_copies(trainers: Sequence[NodeTrainer], batch: Mapping[str, Tensor]
 
 
 def fastest(seconds: Mapping[int, float]) -> int:
-    """The greatest number of threads that no smaller number clearly beats.
+    """Return the greatest number of threads that no smaller number clearly beats.
 
     >>> fastest({1: 0.20, 2: 0.15}), fastest({1: 0.20, 2: 0.25}), fastest({1: 0.20, 2: 0.95})
     (2, 2, 1)
@@ -154,11 +154,11 @@ def fastest(seconds: Mapping[int, float]) -> int:
 
 @dataclass
 class StageThreads:
-    """The number of threads of one stage of training, in force while this context lasts.
+    """The number of threads of one stage of training, in effect inside this context.
 
     Args:
-        candidates: Numbers to choose from; the greatest holds until they are timed, a single one is not timed.
-        trial: Makes the step to time, see `steps_of_copies`; None where nothing is timed.
+        candidates: Numbers to choose from; the greatest is used until they are timed; a single one is not timed.
+        trial: Makes the step to time, see `steps_of_copies`; None if nothing is timed.
         say: Receives a sentence about each choice.
     """
 

@@ -20,7 +20,7 @@ STEPS = 5
 
 
 def step_seconds(scm: StructuralCausalModel, name: str, batch: Mapping[str, Tensor], config: FitConfig) -> float:
-    """Seconds of one training step of an image mechanism, and its share of the steps of parts that are trained before it.
+    """Seconds of one training step of an image mechanism, including its share of parts that are trained before it.
 
     Mechanism and parts learn from these steps.
 
@@ -49,7 +49,7 @@ def step_seconds(scm: StructuralCausalModel, name: str, batch: Mapping[str, Tens
 
 
 def _least_seconds(trainer: NodeTrainer, values: Mapping[str, Tensor]) -> float:
-    """Seconds of a step: the least, since the first steps include one-time costs."""
+    """Return the seconds of the fastest step, since the first steps include one-time costs."""
     seconds = []
     for _ in range(STEPS):
         began = time.perf_counter()
@@ -57,5 +57,5 @@ def _least_seconds(trainer: NodeTrainer, values: Mapping[str, Tensor]) -> float:
         if trainer.fabric.device.type == "cuda":
             torch.cuda.synchronize(trainer.fabric.device)
         seconds.append(time.perf_counter() - began)
-    trainer.mechanism.declare_fitted()  # so that what is trained after it can be timed
+    trainer.mechanism.declare_fitted()  # so that parts trained after it can be timed
     return min(seconds)

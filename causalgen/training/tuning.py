@@ -1,17 +1,17 @@
-r"""Counterfactual fine-tuning: train an image mechanism until its counterfactuals show the attributes asked for.
+r"""Counterfactual fine-tuning: train an image mechanism until its counterfactuals show the requested attributes.
 
-Likelihood sees factual images only. Here each training unit gets a random counterfactual, and predictors with frozen
-weights read its image (De Sousa Ribeiro et al., High fidelity image counterfactuals, 2023):
+The likelihood depends on factual images only. Here each training unit gets a random counterfactual, and predictors with
+frozen weights read its image (De Sousa Ribeiro et al., High fidelity image counterfactuals, 2023):
 
 .. math:: \min_\theta \; \mathbb{E} \sum_k d\bigl(h_k(\tilde x), t_k\bigr) \quad \text{subject to} \quad
           \mathbb{E}\, \text{objective}_\theta(x) \le c
 
 - The graph is respected: descendants of the intervened node take their counterfactual values before the image does.
 - Predictors are used within the joint support of training only: outside it they are as unreliable as the mechanism, and
-  tuning would copy their errors. There, d is the distance from the image that the mechanism gave before tuning.
-- Targets are soft, h_k(x) moved by what the intervention changes: labels taken as certain would amplify every attribute (Xia
-  et al., Mitigating attribute amplification in counterfactual image generation, 2024), and a biased predictor would spread its
-  bias.
+  tuning would copy their errors. Outside it, d is the distance from the image that the mechanism gave before tuning.
+- Targets are soft, h_k(x) shifted by the change of the intervention: labels treated as certain would amplify every
+  attribute (Xia et al., Mitigating attribute amplification in counterfactual image generation, 2024), and a biased
+  predictor would spread its bias.
 - The constraint keeps the original objective within a margin of its value after training, by a damped multiplier (Platt
   and Barr, Constrained differential optimization, 1988).
 """
@@ -69,7 +69,7 @@ class TuningConfig:
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
-            raise ValueError(f"Expected at least 1 epoch and 1 unit a step; got {self.epochs} and {self.batch_size}.")
+            raise ValueError(f"Expected at least 1 epoch and 1 unit per step; got {self.epochs} and {self.batch_size}.")
         for name in ("learning_rate", "margin", "clip"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"Expected a positive {name}; got {getattr(self, name)}.")
@@ -89,7 +89,7 @@ def tune_counterfactuals(
 ) -> pd.DataFrame:
     """Fine-tune the mechanism of `image` in place.
 
-    The result has the averaged weights of the epoch with the least prediction loss on the validation split among those
+    The result has the averaged weights of the epoch with the lowest prediction loss on the validation split among those
     within the constraint; if there is no such epoch, the weights stay unchanged.
 
     Args:
@@ -102,8 +102,8 @@ def tune_counterfactuals(
         bars: Rich progress bars.
 
     Returns:
-        One row an epoch, the state before tuning as epoch 0: epoch, prediction (loss on the validation split), objective,
-        bound, multiplier, kept.
+        One row per epoch, with the state before tuning as epoch 0: epoch, prediction (loss on the validation split),
+        objective, bound, multiplier, kept.
 
     Raises:
         AbductionError: The mechanism cannot abduct.
@@ -150,7 +150,7 @@ class _Tuner:
             {k: v.to(scm.like.device) for k, v in data.part(s).items()} for s in ("train", "validation")
         )
         self.scale = {k: float(self.train[k].float().std()) for k in predictors}
-        # The mechanism as it was, for distances where predictors are not asked.
+        # The original mechanism, for distances where predictors are not used.
         self.origin = copy.deepcopy(mechanism).eval().requires_grad_(False)
         self.at_once = units_at_once(mechanism.variable.shape)
         groups = mechanism.parameter_groups()
@@ -214,7 +214,7 @@ class _Tuner:
                     average[name].lerp_(value, 1 - self.config.ema)
 
     def _loss(self, targets: Targets) -> tuple[Tensor, Tensor]:
-        """Mean loss of a batch of counterfactuals, and the original objective of its factuals `(B,)`."""
+        """Return the mean loss of a batch of counterfactuals, and the original objective of its factuals, `(B,)`."""
         image = as_float(targets.image)
         parents, others = ({p: world[p] for p in self.mechanism.parents} for world in (targets.factual, targets.wanted))
         changed = frozenset(p for p in parents if not torch.equal(parents[p], others[p]))
@@ -228,7 +228,7 @@ class _Tuner:
         return total / len(targets), torch.stack([objectives[o] for o in self.objectives]).sum(0)
 
     def _missed(self, counterfactual: Tensor, targets: Targets) -> Tensor:
-        """Distance of the attributes that counterfactual images show from those asked for, `(B,)`."""
+        """Return the distance between the attributes that counterfactual images show and the requested ones, `(B,)`."""
         missed = counterfactual.new_zeros(len(targets))
         for name, predictor in self.predictors.items():
             with torch.no_grad():
@@ -238,7 +238,7 @@ class _Tuner:
         return missed
 
     def _moved(self, counterfactual: Tensor, targets: Targets, changed: frozenset[str]) -> Tensor:
-        """How far counterfactual images have moved since tuning began, `(B,)`."""
+        """Return how far counterfactual images have moved since tuning started, `(B,)`."""
         parents, others = ({p: world[p] for p in self.mechanism.parents} for world in (targets.factual, targets.wanted))
         with torch.no_grad():
             noise = self.origin.abduct(as_float(targets.image), parents, draw=False)
@@ -247,7 +247,7 @@ class _Tuner:
 
     @torch.no_grad()
     def _error(self, values: Values) -> float:
-        """Mean absolute error of reconstructed factual images, the unit of distances between images."""
+        """Return the mean absolute error of reconstructed factual images, the unit of distances between images."""
         image = as_float(values[self.image][: self.at_once])
         parents = {p: values[p][: self.at_once] for p in self.mechanism.parents}
         again = self.origin(self.origin.abduct(image, parents, draw=False), parents)
@@ -283,11 +283,11 @@ class _Tuner:
 def _distance(
     variable: Variable, after: Tensor, before: Tensor, factual: Tensor, asked: Tensor, scale: float
 ) -> Tensor:
-    """Distance between the counterfactual's prediction and the factual's, moved by the intervention, `(B,)`."""
+    """Distance of the counterfactual's prediction from the factual one shifted by the intervention, `(B,)`."""
     if variable.is_discrete:
         target = before.softmax(1)
         rows = torch.arange(len(target), device=target.device)
-        swapped = target.clone()  # the asked and the factual label exchange their probabilities
+        swapped = target.clone()  # the requested and the factual label exchange their probabilities
         swapped[rows, asked.long()] = target[rows, factual.long()]
         swapped[rows, factual.long()] = target[rows, asked.long()]
         return -(swapped * after.log_softmax(1)).sum(1)

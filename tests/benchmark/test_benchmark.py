@@ -161,7 +161,9 @@ def test_a_finished_cell_is_evaluated_under_another_protocol_without_training(
 
 def test_seeds_of_a_row_are_trained_alike(result: BenchmarkResult, forbidden: None) -> None:
     arguments: dict[str, Any] = {"seeds": [3], "smoke": True, "device": "cpu", "epochs": 1}
-    with pytest.raises(RunFolderError, match=r"all seeds of conv-vae to be trained alike; got .*conv-vae-seed0'"):
+    with pytest.raises(
+        RunFolderError, match=r"all seeds of conv-vae to be trained in the same way; got .*conv-vae-seed0'"
+    ):
         run("morphodigits", result.folder, mechanisms=["conv-vae"], **arguments)
     assert not (result.folder / "cells" / "conv-vae-seed3").exists()
 
@@ -259,7 +261,7 @@ def test_the_last_grid_is_drawn_after_the_last_epoch(
     [
         pytest.param(
             torch.OutOfMemoryError("CUDA out of memory"),
-            "in batches of 32 on this device; got out of memory. Try --batch-size 16",
+            "in batches of 32 on this device; it ran out of memory. Try --batch-size 16",
             marks=pytest.mark.slow,
         ),
         (DivergenceError("Expected a finite loss; got nan."), "Expected a finite loss; got nan."),
@@ -325,7 +327,9 @@ def test_several_benchmarks_make_one_page(result: BenchmarkResult, tmp_path: Pat
     with pytest.raises(UnknownNameError, match="Did you mean 'pendulum'"):  # before the first one begins
         run_benchmarks(["morphodigits", "pendulm"], tmp_path / "other", options=options)
     assert not (tmp_path / "other").exists()
-    with pytest.raises(RunFolderError, match="hold a benchmark of these settings"):  # the folder is that of other data
+    with pytest.raises(
+        RunFolderError, match="contain a benchmark of these settings"
+    ):  # the folder is that of other data
         run_benchmarks(["morphodigits", "pendulum"], tmp_path, options=options)
     own = run_benchmark("morphodigits", tmp_path / "morphodigits", options=options).measured
     lines = [text for text in tables({"a": own, "b": own}) if text.startswith("| ")]

@@ -89,7 +89,7 @@ def test_the_questions_and_options_are_the_studys(folder: Path) -> None:
         (GRAPH, "spline-flow", "which is for continuous"),
         (GRAPH, "no_such:Class", "No module named 'no_such'"),
         ("age -> size", "conv-vae", "Expected a study with an image to benchmark"),
-        ("age -> size; scan", "conv-vae", "Expected attributes that act on 'scan'"),
+        ("age -> size; scan", "conv-vae", "Expected attributes that affect 'scan'"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_before_training(

@@ -64,7 +64,7 @@ def test_a_damaged_checkpoint_is_refused(interrupted: tuple[Path, subprocess.Com
     checkpoint = folder / "run" / "checkpoints" / "training-attributes.safetensors"
     content = checkpoint.read_bytes()
     checkpoint.write_bytes(content[:100])
-    with pytest.raises(CheckpointError, match="Delete the file to train afresh"):
+    with pytest.raises(CheckpointError, match="Delete the file to train from scratch"):
         run_study(load_study(folder / "study.yaml"), folder / "run")
     checkpoint.write_bytes(content)
 

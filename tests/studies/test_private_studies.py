@@ -60,7 +60,7 @@ def test_check_shows_how_each_node_is_trained(own: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "line", "said"),
     [
-        (("    age: {support: [0, 120]}\n", ""), "privacy", "'age': its scale would be read off the data"),
+        (("    age: {support: [0, 120]}\n", ""), "privacy", "'age': its scale would be estimated from the data"),
         (("training:", "mechanisms: {scan: gan}\ntraining:"), "scan: gan", "'scan': gan cannot be trained privately"),
         (("training:", "mechanisms: {size: linear-gaussian}\ntraining:"), "size: linear", "'size': linear-gaussian"),
         (("training:", "training:\n  tuning: {epochs: 1}"), "privacy", "no `tuning` with `privacy`"),

@@ -48,7 +48,7 @@ def test_an_interrupted_fit_resumes_exactly(tmp_path) -> None:
 
 def test_checkpoints_of_another_fit_or_damaged_ones_are_refused(tmp_path) -> None:
     fit(model(), data(300), CONFIG, out=tmp_path)
-    with pytest.raises(CheckpointError, match="got another's"):
+    with pytest.raises(CheckpointError, match="got that of another fit"):
         fit(model(), data(300), replace(CONFIG, seed=1), out=tmp_path)
     other = data(300)
     other["train"]["y"] = -other["train"]["y"]

@@ -370,7 +370,7 @@ class Own(ConvVAE):
 
 
 def test_own_mechanisms_have_to_say_that_they_can() -> None:
-    with pytest.raises(PrivacyError, match="does not say that the loss of a unit depends on that unit alone"):
+    with pytest.raises(PrivacyError, match="does not declare that the loss of a unit depends on that unit alone"):
         fit(model(im={**IMAGE, "mechanism": Own}), data(), CONFIG)
 
 
