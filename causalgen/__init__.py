@@ -65,7 +65,7 @@ _ROOMS = (
     "training",
     "typing",
 )
-"""Packages that are loaded when they are first named, as in `causalgen.effects`."""
+"""Packages that are loaded on first use, as in `causalgen.effects`."""
 
 __all__ = [
     "CausalGraph",

@@ -17,19 +17,19 @@ class AddressError(CausalgenError, OSError):
 
 
 def listen(port: int = 0, host: str = LOOPBACK) -> socket.socket:
-    """A socket that listens on a port of a host; 0 for a free one.
+    """Open a socket that listens on a port of a host; 0 for a free port.
 
     Raises:
-        AddressError: The port is in use, or reserved, or the host is not one of this machine.
+        AddressError: The port is in use or reserved, or the host is not an address of this machine.
     """
-    # The protocol is named because asyncio sends small answers at once on such sockets only; else each waits 40 ms.
+    # The protocol is named because only then does asyncio send small answers at once; otherwise each waits 40 ms.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    if os.name == "posix":  # elsewhere the option would share a port that is in use
+    if os.name == "posix":  # on other systems the option would share a port that is in use
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
-        listening.listen()  # whoever reads the printed address may connect at once
+        listening.listen()  # a reader of the printed address may connect at once
     except (OSError, OverflowError) as error:
         listening.close()
         reason = getattr(error, "strerror", None) or str(error)

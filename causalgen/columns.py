@@ -1,4 +1,4 @@
-"""One value per unit: columns `(N,)`, also where a library hands them out as `(N, 1)`, and series with row labels."""
+"""One value per unit: columns `(N,)`, also from libraries that return them as `(N, 1)`, and series with row labels."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,10 +11,10 @@ __all__ = ["as_column", "check_rows", "disagree", "indexes", "is_numbered"]
 
 
 def as_column(name: str, values: Any) -> Any:
-    """An array or tensor `(N,)` of one that is `(N,)` or `(N, 1)`; a single value stays one.
+    """Return an array or tensor `(N,)` from one that is `(N,)` or `(N, 1)`; a single value is returned unchanged.
 
     Args:
-        name: What the values are, for the message.
+        name: Name of the values, for the message.
         values: An array or tensor.
 
     Raises:
@@ -31,7 +31,7 @@ def as_column(name: str, values: Any) -> Any:
 
 
 def check_rows(values: Any) -> None:
-    """Refuse series whose indexes name other rows, or the same rows in another order.
+    """Raise an error for series whose indexes name different rows, or the same rows in a different order.
 
     Raises:
         DataError: Two series disagree; the message names them.
@@ -47,21 +47,21 @@ def check_rows(values: Any) -> None:
 
 
 def indexes(values: Any) -> dict[str, pd.Index]:
-    """The index of every series in a mapping."""
+    """Return the index of every series in a mapping."""
     if not isinstance(values, Mapping):
         return {}
     return {str(name): column.index for name, column in values.items() if isinstance(column, pd.Series)}
 
 
 def is_numbered(index: pd.Index) -> bool:
-    """Whether rows are numbered from 0, as those of a series of a plain list are."""
+    """Whether rows are numbered from 0, as in a series made from a plain list."""
     return index.equals(pd.RangeIndex(len(index)))
 
 
 def disagree(index: pd.Index, other: pd.Index) -> bool:
-    """Whether two indexes of one length name other rows, or the same rows in another order.
+    """Whether two indexes of equal length name different rows, or the same rows in a different order.
 
-    Rows that are numbered from 0 may have no names, and then agree with any others.
+    Rows that are numbered from 0 may be unnamed, and are therefore compatible with any other rows.
     """
     if len(index) != len(other) or index.equals(other):
         return False

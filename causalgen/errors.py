@@ -56,15 +56,15 @@ class GraphError(CausalgenError, ValueError):
 
 
 class UnknownNameError(CausalgenError, ValueError):
-    """A name that is not among the names known at this place."""
+    """A name that is not among the allowed names."""
 
 
 class NotIdentifiableError(CausalgenError, ValueError):
     """The graph and the observed variables do not determine the effect.
 
     Args:
-        message: What was asked, why it is not identified, and what would help.
-        hedge: The `causalgen.graph.Hedge` in the way, where one was found.
+        message: The query, why it is not identified, and a remedy.
+        hedge: The `causalgen.graph.Hedge` that prevents identification, if one was found.
     """
 
     def __init__(self, message: str, *, hedge: object | None = None) -> None:
@@ -73,7 +73,7 @@ class NotIdentifiableError(CausalgenError, ValueError):
 
 
 class MissingValueError(CausalgenError, ValueError):
-    """A factual lacks a node, or holds NaN."""
+    """A factual lacks a node, or contains NaN."""
 
 
 class SupportError(CausalgenError, ValueError):
@@ -111,15 +111,15 @@ class LostProcessError(CausalgenError, RuntimeError):
 
 
 class PrivacyError(CausalgenError, ValueError):
-    """Training with differential privacy of something that it cannot protect."""
+    """A request for differential privacy that training cannot guarantee."""
 
 
 class CheckpointError(CausalgenError, ValueError):
-    """A saved model that is corrupted, foreign, or of another graph."""
+    """A saved model that is corrupted, in a foreign format, or of another graph."""
 
 
 class ExportError(CausalgenError, ValueError):
-    """A model that cannot be exported, or an export that gives other answers than the model."""
+    """A model that cannot be exported, or an export whose answers differ from the model's."""
 
 
 class ReportError(CausalgenError, ValueError):
@@ -131,7 +131,7 @@ class StudyError(CausalgenError, ValueError):
 
 
 class RunFolderError(CausalgenError, OSError):
-    """A run folder that cannot be written, or that holds another run."""
+    """A run folder that cannot be written, or that contains another run."""
 
 
 class StorageError(RunFolderError):
@@ -143,7 +143,7 @@ class CausalgenWarning(UserWarning):
 
 
 class DataWarning(CausalgenWarning):
-    """Data that were read in a way that their owner may not expect."""
+    """Data that were read in a way that the user may not expect."""
 
 
 class SupportWarning(CausalgenWarning):
@@ -155,7 +155,7 @@ class AbductionWarning(CausalgenWarning):
 
 
 class EvidenceWarning(CausalgenWarning):
-    """Evidence so rare under the model that few proposals carry all the weight."""
+    """Evidence so rare under the model that a few proposals carry all the weight."""
 
 
 class PrivacyWarning(CausalgenWarning):
@@ -176,7 +176,7 @@ between the import of an old name and `causalgen.moved`."""
 
 
 def warn(message: str, category: type[CausalgenWarning]) -> None:
-    """Warn at the user's line that led here, however deep in the library the cause is."""
+    """Issue a warning at the user's line that led here, no matter how deep in the library the cause is."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in OWN:
         frame = frame.f_back

@@ -11,13 +11,13 @@ from .errors import StorageError
 __all__ = ["FULL", "no_room", "read_text", "require_regular", "sha256_of", "write_whole"]
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
-"""Errors of the disk, not of the content."""
+"""Error codes of the disk, not of the content."""
 SPACE = "Free some space there"
 REMEDIES = {errno.ENOSPC: SPACE, errno.EDQUOT: SPACE, errno.EFBIG: SPACE, errno.EIO: "Check the disk"}
 
 
 def write_whole(path: Path, content: bytes | str) -> Path:
-    """Write a neighbouring file, then move it into place.
+    """Write a temporary file next to the target, then move it into place.
 
     Args:
         path: The file.
@@ -39,7 +39,7 @@ def write_whole(path: Path, content: bytes | str) -> Path:
 
 
 def read_text(path: Path, most: int) -> str:
-    """The text of a file in UTF-8, with or without a byte-order mark.
+    """Return the text of a file in UTF-8, with or without a byte-order mark.
 
     Args:
         path: The file, or a link to it.
@@ -55,7 +55,7 @@ def read_text(path: Path, most: int) -> str:
 
 
 def require_regular(path: Path) -> int:
-    """The bytes of a file that is neither a pipe nor a device, which could be read without end.
+    """Return the size in bytes of a regular file; raise an error for a pipe or a device, which may be endless.
 
     Raises:
         OSError: The file does not exist, or is something else.
@@ -78,7 +78,7 @@ def sha256_of(path: Path) -> str:
 
 
 def no_room(path: Path, error: OSError) -> StorageError:
-    """The error that names the path, the reason and the remedy."""
+    """Return the error that names the path, the reason and the remedy."""
     reason = error.strerror or str(error)
     remedy = REMEDIES.get(error.errno or 0, "Make it writable")
     return StorageError(

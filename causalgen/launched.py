@@ -8,18 +8,18 @@ from .errors import DataError
 __all__ = ["Launch", "launch"]
 
 INTERACTIVE = ("bash", "interactive")
-"""Names of SLURM jobs in which commands are typed: their processes do not belong together."""
+"""Names of interactive SLURM jobs: their processes do not belong together."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """This process among those that were started together.
+    """The place of this process among those that were started together.
 
     Args:
         rank: Number of the process, from 0.
         local_rank: Its number on this machine.
-        devices: Processes on this machine, each with one device.
-        num_nodes: Machines.
+        devices: Number of processes on this machine, each with one device.
+        num_nodes: Number of machines.
     """
 
     rank: int
@@ -34,7 +34,7 @@ class Launch:
 
 
 def launch() -> Launch | None:
-    """What the launcher's environment variables say; None for a process that was started alone.
+    """Return the launch described by the environment variables; None for a process that was started alone.
 
     Raises:
         DataError: A variable of a launcher is not a whole number.
@@ -53,7 +53,7 @@ def launch() -> Launch | None:
 
 
 def _number(name: str, default: int | None = None) -> int:
-    """A whole number from the environment."""
+    """Read a whole number from the environment."""
     text = os.environ.get(name, "" if default is None else str(default))
     if not text.isascii() or not text.isdigit():
         raise DataError(

@@ -16,7 +16,7 @@ LIBRARIES = ("torch", "pyro-ppl", "zuko", "dowhy", "numpy", "scipy", "pandas", "
 
 
 def versions() -> dict[str, str]:
-    """Versions of causalgen, Python and the libraries behind the numbers."""
+    """Return the versions of causalgen, Python and the libraries that compute the numbers."""
     found = {"causalgen": __version__, "python": platform.python_version()}
     for name in LIBRARIES:
         try:
@@ -37,7 +37,7 @@ def peak_memory() -> float | None:
 
 
 class MemoryMeter:
-    """Peak memory from here on: of the accelerator where one is used, else of this process.
+    """Measures peak memory from its creation: of the accelerator if one is used, else of this process.
 
     Args:
         device: "auto", "cpu", "cuda" or "mps".

@@ -1,4 +1,4 @@
-"""Old places of public names: each keeps working for one release, with a warning that names the new place.
+"""Old locations of public names: each keeps working for one release, with a warning that names the new location.
 
 An import system hook finds modules that moved, and `keep_old_names` finds names that left a module. Neither costs an
 import before an old name is used.
@@ -128,7 +128,7 @@ ADAPTERS = {
     "causalgen.scm.path_specific_effect": "causalgen.mediation.earlier.path_specific_effect",
     "causalgen.scm.probability_of_causation": "causalgen.mediation.earlier.probability_of_causation",
 }
-"""Old name -> what answers as the old one did, for those whose new one is called in another way."""
+"""Old name -> replacement with the old behaviour, for names whose successor has another signature."""
 
 
 def keep_old_names(module: str) -> None:
@@ -138,7 +138,7 @@ def keep_old_names(module: str) -> None:
 
 
 def _finder_of_names(module: str, otherwise: Callable[[str], Any] | None = None) -> Callable[[str], Any]:
-    """A `__getattr__` of a module: names that moved, then those that `otherwise` knows."""
+    """Return a `__getattr__` for a module: first names that moved, then those that `otherwise` finds."""
 
     def find(name: str) -> Any:
         old = f"{module}.{name}"
@@ -159,7 +159,7 @@ class OldPlaces(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The module at an old place, if there was one."""
+        """Find the module at an old location, if there was one."""
         return spec_from_loader(fullname, self, is_package=True) if _new_place(fullname) else None
 
     def exec_module(self, module: ModuleType) -> None:
@@ -178,7 +178,7 @@ class OldPlaces(MetaPathFinder, Loader):
 
 
 def _new_place(old: str) -> str:
-    """Where a module is now, or the package that holds it; empty if neither moved."""
+    """Return the new name of a module, by its own move or its package's; empty if neither moved."""
     if old in MOVED_MODULES:
         return MOVED_MODULES[old]
     package, _, name = old.rpartition(".")
@@ -191,15 +191,15 @@ def _warn_of(old: str, new: str) -> None:
 
 
 def with_old_options(function: str, given: Mapping[str, Any], **holders: Any) -> tuple[Any, ...]:
-    """The objects that hold the options of a function, changed by those options that are still given one by one.
+    """Return the option objects of a function, updated by options that are still passed one by one.
 
     Args:
         function: Name of the function, for messages.
         given: Options that the function itself does not have.
-        holders: Objects that hold options, by the name of the parameter that takes each.
+        holders: Option objects, by the name of the parameter that takes each.
 
     Raises:
-        TypeError: An option that no object holds.
+        TypeError: An option that no object has.
     """
     for name, value in given.items():
         holder = next((key for key, held in holders.items() if name in {f.name for f in fields(held)}), None)

@@ -9,11 +9,11 @@ __all__ = ["load_on_use"]
 
 
 def load_on_use(module: str, homes: Mapping[str, str]) -> None:
-    """Let the package `module` find its names where they live, and list them for completion.
+    """Let the package `module` find its names in their modules, and list them for completion.
 
     Args:
         module: The package, which calls this at the end of its file.
-        homes: By name, the module that holds it, relative to the package.
+        homes: By name, the module that defines it, relative to the package.
     """
 
     def find(name: str) -> Any:

@@ -36,7 +36,7 @@ def is_code(source: str) -> bool:
 
 
 def code_near(source: str, folder: Path) -> str:
-    """The same code, by its absolute path where its module is a file in `folder`."""
+    """Return the same code, with an absolute path if its module is a file in `folder`."""
     if not is_code(source):
         return source
     module, _, name = source.rpartition(":")
@@ -45,7 +45,7 @@ def code_near(source: str, folder: Path) -> str:
 
 
 def import_code(source: str, *, trust: bool, what: str) -> Any:
-    """The object that a text names.
+    """Import the object that a text names.
 
     Args:
         source: "package.module:name", or "path/file.py:name".
@@ -76,19 +76,19 @@ def import_code(source: str, *, trust: bool, what: str) -> Any:
     for part in name.split("."):
         if not hasattr(found, part):
             known = [word for word in dir(found) if not word.startswith("_")]
-            raise DataError(f"Expected '{part}' in '{place}' for {what}; there is none." + nearest(part, known))
+            raise DataError(f"Expected '{part}' in '{place}' for {what}; it does not exist." + nearest(part, known))
         found = getattr(found, part)
     return found
 
 
 def name_of_code(thing: Any) -> str:
-    """The text by which `import_code` finds a class or function again."""
+    """Return the text by which `import_code` finds a class or function again."""
     module = sys.modules.get(thing.__module__)
     return f"{getattr(module, FILE, thing.__module__)}:{thing.__qualname__}"
 
 
 def _from_file(path: Path) -> ModuleType:
-    """The module in a file, imported once for each state of the file; it may import its neighbours."""
+    """Import the module in a file, once for each version of the file; it may import its neighbours."""
     path = path.resolve()
     state = f"{path}{path.stat().st_mtime_ns}".encode()
     name = f"{path.stem}_{hashlib.sha256(state).hexdigest()[:12]}"
@@ -96,7 +96,7 @@ def _from_file(path: Path) -> ModuleType:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"'{path}' is no Python file")
+        raise ImportError(f"'{path}' is not a Python file")
     module = importlib.util.module_from_spec(spec)
     setattr(module, FILE, str(path))
     sys.modules[name] = module

@@ -1,9 +1,10 @@
 """CSV that is safe in a spreadsheet: text that would run as a formula gets an apostrophe, which reading removes.
 
-Spreadsheets run a cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return, whatever program wrote the file.
-This module writes every CSV of causalgen: such labels and column names get a leading apostrophe, spreadsheets' mark of text.
-Numbers stay numbers; texts that are plain negative numbers or the marks of an edge (`->`, `---`) stay as they are. A text
-that has the apostrophe already gets another one, so that `restored` returns the original text exactly.
+Spreadsheets run a cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return, regardless of the program that
+wrote the file. This module writes every CSV of causalgen: such labels and column names get a leading apostrophe,
+spreadsheets' mark of text. Numbers stay numbers; texts that are plain negative numbers or the symbols of an edge (`->`,
+`---`) are not changed. A text that has the apostrophe already gets another one, so that `restored` returns the original
+text exactly.
 """
 
 import csv
@@ -25,7 +26,7 @@ MARKED = "^'('*[=+\\-@\t\r＝＋－＠])"
 
 
 def neutral(cell: Any) -> Any:
-    """The cell, with a leading apostrophe if a spreadsheet would run it.
+    """Return the cell, with a leading apostrophe if a spreadsheet would run it.
 
     >>> neutral("=1+1"), neutral("felt-tip"), neutral("-0.5"), neutral(-2)
     ("'=1+1", 'felt-tip', '-0.5', -2)
@@ -35,7 +36,7 @@ def neutral(cell: Any) -> Any:
 
 
 def csv_text(frame: "pd.DataFrame", *, index: bool = False) -> str:
-    """The data frame as CSV, with neutral texts in cells, column names and index."""
+    """Return the data frame as CSV, with neutral texts in cells, column names and index."""
     safe, breaks = frame.copy(deep=False), False
     for place, dtype in enumerate(frame.dtypes):
         if dtype.kind in "OUS":  # words, and columns of several kinds; a categorical column counts as one
@@ -46,7 +47,7 @@ def csv_text(frame: "pd.DataFrame", *, index: bool = False) -> str:
     if index:
         safe.index = frame.index.map(neutral)
         safe.index.names = [neutral(name) for name in frame.index.names]
-    # pandas leaves a lone carriage return without quotes, and readers would begin a new row there
+    # pandas does not quote a lone carriage return, and readers would start a new row there
     return safe.to_csv(index=index, quoting=csv.QUOTE_NONNUMERIC if breaks else csv.QUOTE_MINIMAL)
 
 
@@ -56,7 +57,7 @@ def write_csv(frame: "pd.DataFrame", path: Path | str, *, index: bool = False) -
 
 
 def restored(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """A data frame read from such a CSV, with the original texts."""
+    """Return a data frame read from such a CSV, with the original texts."""
     result = frame.copy(deep=False)
     for place, dtype in enumerate(frame.dtypes):
         if dtype.kind in "OUS":

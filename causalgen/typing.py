@@ -16,7 +16,7 @@ Values = Mapping[str, "Tensor"]
 
 
 class UnitValues(dict[str, "Tensor"]):
-    """Values by node of units that have names: a dict that knows which row of a table each unit is.
+    """Values by node of units that have names: a dict with the table row of each unit.
 
     Args:
         values: Tensors `(B, ...)` by node.

@@ -2,8 +2,8 @@
 
 augmentation.json         the plan, the variables, and the number of images
 train/metadata.csv        one row per image; its files are relative to it, as Hugging Face's `imagefolder` expects
-train/row-17-0.png        the images; in one folder per class if a label was named, as torchvision's `ImageFolder`
-expects train/left/row-17-0.png   with several images in the graph, one folder each
+train/row-17-0.png        the images; in one folder per class if a label was named, for torchvision's `ImageFolder`
+train/left/row-17-0.png   with several images in the graph, one folder each
 parts/                    the tables of finished pieces, while the folder is being written
 """
 

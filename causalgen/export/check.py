@@ -1,4 +1,4 @@
-"""Whether exported graphs give the model's answers."""
+"""Checks that exported graphs give the model's answers."""
 
 import warnings
 from collections.abc import Mapping
@@ -26,9 +26,9 @@ __all__ = ["MOST", "ExportAgreement", "Graphs", "agreement", "check_units", "ran
 MOST = 1e-4
 """Maximum difference between an export and the model, as a share of the variable's range."""
 UNITS = 16
-"""Units that the model draws for the check."""
+"""Number of units that the model draws for the check."""
 LEAST_AGREEING = 0.99
-"""Minimum share of equal support flags: a unit at the very edge of the support may round to either side."""
+"""Minimum share of equal support flags: a unit exactly at the edge of the support may round to either side."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Graphs:
         *,
         chosen: Tensor | None = None,
     ) -> dict[str, NDArray]:
-        """Counterfactuals by the files, by node, and `supported`.
+        """Return counterfactuals from the files, by node, and `supported`.
 
         Args:
             factual: Observed values `(B, ...)` by node.
@@ -76,7 +76,7 @@ class Graphs:
         *,
         chosen: Tensor | None = None,
     ) -> dict[str, NDArray]:
-        """Inputs of both graphs, with the noise by the file of abduction; arguments as in `counterfactual`."""
+        """Return the inputs of both graphs, with noise from the abduction file; arguments as in `counterfactual`."""
         units = len(next(iter(factual.values())))
         chosen = torch.ones(units, dtype=torch.bool) if chosen is None else chosen
         given = {f"factual.{name}": value for name, value in factual.items()}
@@ -104,7 +104,7 @@ class ExportAgreement:
     queries: int
 
     def refuse_difference(self) -> None:
-        """Raise `ExportError` where an answer differs by more than `MOST`."""
+        """Raise `ExportError` if an answer differs by more than `MOST`."""
         wrong = {name: value for name, value in self.difference.items() if not value <= MOST}
         if wrong:
             shown = ", ".join(f"'{name}' by {value:.2g} of its range" for name, value in wrong.items())
@@ -120,7 +120,7 @@ class ExportAgreement:
 
 
 def check_units(scm: StructuralCausalModel, factual: Mapping[str, Any] | None, seed: int) -> dict[str, Tensor]:
-    """Complete units on the CPU: the given ones, or some that the model draws."""
+    """Return complete units on the CPU: the given ones, or units that the model draws."""
     units: Mapping[str, Any] = scm.sample(UNITS, seed=seed) if factual is None else factual
     return {name: value.cpu() for name, value in as_values(scm.graph, dict(units), scm.like).items()}
 
@@ -130,7 +130,7 @@ def agreement(scm: StructuralCausalModel, graphs: Graphs, factual: Mapping[str, 
     """Compare an export with the model: every attribute is set to the value of another unit, alone and all together."""
     units = len(next(iter(factual.values())))
     posterior, random = _abducted(scm, factual, graphs.abduct.random, seed)
-    chosen = torch.arange(units) % 4 != 3  # the others have to keep their factual values
+    chosen = torch.arange(units) % 4 != 3  # the other nodes have to keep their factual values
     moved = {name: factual[name].roll(1) for name in graphs.predict.settable}
     queries = [{name: value} for name, value in moved.items()] + ([moved] if len(moved) > 1 else [])
     largest = dict.fromkeys(scm.graph.nodes, 0.0)
@@ -159,7 +159,7 @@ def random_numbers(scm: StructuralCausalModel, names: tuple[str, ...], units: in
 def _abducted(
     scm: StructuralCausalModel, factual: Mapping[str, Tensor], drawing: tuple[str, ...], seed: int
 ) -> tuple[Posterior, dict[str, Tensor]]:
-    """The model's posterior, and the numbers that it was drawn from."""
+    """Return the model's posterior, and the random numbers from which it was drawn."""
     own = {name: value.to(scm.like.device) for name, value in factual.items()}
     units = len(next(iter(factual.values())))
     with seeded(seed, scm.like.device):

@@ -29,7 +29,7 @@ DTYPES = {"torch.float32": "float32", "torch.int64": "int64", "torch.bool": "boo
 
 @dataclass(frozen=True)
 class Exported:
-    """The files of an export, and how far their answers are from the model's.
+    """The files of an export, and how much their answers differ from the model's.
 
     Args:
         folder: The folder of all files.
@@ -57,10 +57,10 @@ def export_model(
 
     Args:
         scm: The fitted model.
-        folder: Where the files go; it is created, and files of an earlier export are replaced.
+        folder: Folder for the files; it is created, and files of an earlier export are replaced.
         to: "onnx" or "torch-export" (`torch.export`).
         factual: Complete units on which the export is compared with the model; None for 16 that the model draws.
-        seed: Seed of these units and of what abduction draws.
+        seed: Seed of these units and of the random draws of abduction.
 
     Raises:
         UnknownNameError: Another format.
@@ -104,12 +104,12 @@ def export_model(
 
 
 def graphs_in(files: Mapping[str, Path], abduct: AbductGraph, predict: PredictGraph) -> Graphs:
-    """The written graphs, ready to run."""
+    """Return the written graphs, ready to run."""
     return Graphs(abduct, predict, run_file(files["abduct"], abduct), run_file(files["predict"], predict), dict(files))
 
 
 def describe_files(files: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
-    """Name, size and checksum of files, by what they hold."""
+    """Describe files: name, size and checksum, by content."""
     return {
         name: {
             "file": path.name,
@@ -153,7 +153,7 @@ def _port(port: Port, graph: CausalGraph) -> dict[str, Any]:
 
 
 def _meaning(variable: Variable) -> dict[str, Any]:
-    """What the numbers of a variable mean."""
+    """Describe the meaning of a variable's numbers."""
     if variable.labels is not None:
         return {"codes": [str(label) for label in variable.labels]}
     meaning: dict[str, Any] = {}
@@ -168,7 +168,7 @@ def _meaning(variable: Variable) -> dict[str, Any]:
 
 
 def _cannot(scm: StructuralCausalModel, to: str, scratch: Path, error: Exception) -> ExportError:
-    """The error that names the first node whose mechanism does not export alone."""
+    """Return the error that names the first node whose mechanism cannot be exported alone."""
     for name, mechanism in scm.mechanisms.items():
         if not mechanism.parents:
             continue
@@ -193,7 +193,7 @@ def _cannot(scm: StructuralCausalModel, to: str, scratch: Path, error: Exception
 
 
 def _first_line(error: BaseException) -> str:
-    """What went wrong first."""
+    """Return the first line of the message of the original error."""
     while error.__cause__ is not None:
         error = error.__cause__
     text = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,4 +1,4 @@
-"""Writing a graph in the format of another runtime, and running what was written.
+"""Writes a graph in the format of another runtime, and runs the written file.
 
 onnx         opset 18, read by onnxruntime and by most other runtimes
 torch-export `torch.export.load(path).module()`, PyTorch without causalgen
@@ -24,14 +24,14 @@ __all__ = ["FORMATS", "Runner", "capture", "run_file", "write_file"]
 FORMATS = {"onnx": ".onnx", "torch-export": ".pt2"}
 """Suffix of the files, by format."""
 EXAMPLES = 3
-"""Units of the example from which a graph is captured: a batch of one would be captured as a constant."""
+"""Number of units in the example from which a graph is captured: a batch of one would be captured as a constant."""
 
 Runner = Callable[[Mapping[str, NDArray]], dict[str, NDArray]]
 """Runs a written graph: arrays by the names of its inputs to arrays by the names of its outputs."""
 
 
 def capture(graph: AbductGraph | PredictGraph) -> torch.export.ExportedProgram:
-    """The operations of a graph, with a batch of any size."""
+    """Capture the operations of a graph, for batches of any size."""
     example = tuple(torch.zeros(EXAMPLES, *port.shape, dtype=port.dtype) for port in graph.inputs)
     batch = torch.export.Dim("batch", min=1)
     with _quiet(), torch.no_grad():
@@ -49,7 +49,7 @@ def write_file(program: torch.export.ExportedProgram, graph: AbductGraph | Predi
 
 
 def run_file(path: Path, graph: AbductGraph | PredictGraph) -> Runner:
-    """What runs a written graph, on the CPU."""
+    """Return a function that runs a written graph on the CPU."""
     inputs, outputs = [port.name for port in graph.inputs], [port.name for port in graph.outputs]
     if path.suffix == FORMATS["onnx"]:
         session = open_onnx(path)
@@ -70,7 +70,7 @@ def _array(tensor: Tensor) -> NDArray[Any]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the exporter's own log and warnings: what fails becomes one message."""
+    """Suppress the exporter's own log and warnings; a failure becomes one message."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "torch._dynamo")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

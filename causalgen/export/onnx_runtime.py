@@ -16,14 +16,14 @@ __all__ = ["half_weights", "int8", "onnx_program", "open_onnx", "require_onnx"]
 
 OPSET = 18
 NETWORK = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-"""Operators that hold nearly all weights and arithmetic; the rest stays in single precision."""
+"""Operators with nearly all weights and arithmetic; the rest stays in single precision."""
 LARGE = 5_000
 """Least weights of a layer that is computed with 8-bit integers. Smaller layers hold few of the weights, but attributes,
 interventions and pixels pass through them."""
 
 
 def require_onnx(*names: str) -> None:
-    """Refuse early where a package of the extra is missing.
+    """Raise an error early if a package of the extra is missing.
 
     Raises:
         ImportError: A package is missing.
@@ -36,7 +36,7 @@ def require_onnx(*names: str) -> None:
 
 
 def open_onnx(path: Path) -> Any:
-    """A session of onnxruntime on the CPU.
+    """Open a session of onnxruntime on the CPU.
 
     Raises:
         ImportError: onnxruntime is missing.
@@ -48,12 +48,12 @@ def open_onnx(path: Path) -> Any:
             "Expected onnxruntime, which reads ONNX files; it is not installed. Run: pip install 'causalgen[onnx]'"
         ) from None
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # failures are raised
+    options.log_severity_level = 4  # log fatal errors only: failures are raised
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def onnx_program(program: torch.export.ExportedProgram, inputs: Sequence[str], outputs: Sequence[str]) -> Any:
-    """A captured graph as an ONNX program with these names."""
+    """Convert a captured graph to an ONNX program with these names."""
     return torch.onnx.export(
         program,
         dynamo=True,
@@ -91,7 +91,7 @@ def int8(source: Path, target: Path, batches: Iterable[dict[str, NDArray]]) -> N
     Args:
         source: The graph.
         target: The file to write.
-        batches: Inputs of units like those that will be asked about, from which the ranges of all layers are taken.
+        batches: Inputs of typical units, from which the ranges of all layers are estimated.
     """
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
@@ -107,7 +107,7 @@ def int8(source: Path, target: Path, batches: Iterable[dict[str, NDArray]]) -> N
         def get_next(self) -> dict[str, NDArray] | None:
             return next(self.rest, None)
 
-    logging.disable(logging.WARNING)  # it recommends a step that changes nothing here
+    logging.disable(logging.WARNING)  # it recommends a step that has no effect here
     try:
         quantize_static(
             str(source),

@@ -2,8 +2,8 @@ r"""The two graphs that are exported: noise from observed units, and counterfact
 
 .. math:: u = \mathrm{abduct}(x, pa; r), \qquad x' = \mathrm{predict}(u, x, do)
 
-Both map tensors with fixed names to tensors with fixed names, one row per unit. Whatever abduction draws at random is an input
-`r`, so that equal inputs give equal outputs in every runtime.
+Both map tensors with fixed names to tensors with fixed names, one row per unit. The random draws of abduction are an
+input `r`, so that equal inputs give equal outputs in every runtime.
 """
 
 import copy
@@ -37,7 +37,7 @@ class Port:
         part: Name of a part of the noise.
         shape: Shape of one unit.
         dtype: Element type.
-        law: Of a random input, the distribution that its numbers are drawn from.
+        law: For a random input, the distribution from which its numbers are drawn.
     """
 
     role: str
@@ -54,23 +54,23 @@ class Port:
 
 
 def check_exportable(scm: StructuralCausalModel) -> None:
-    """Refuse a model with a node that cannot be recomputed under an intervention in another runtime.
+    """Raise an error for a model with a node that cannot be recomputed under an intervention in another runtime.
 
     Raises:
         ExportError: The message names the node, its mechanism, and one that exports.
     """
     if not _computed(scm):
         raise ExportError(
-            f"Expected a graph with an arrow; got {scm.graph}, in which no intervention changes anything else."
+            f"Expected a graph with an arrow; got {scm.graph}, in which no intervention affects another node."
         )
     for name, mechanism in _computed(scm).items():
         reason = ""
         if not isinstance(mechanism, Abductive):
             reason = "which abducts no noise, so that it has no counterfactual to export"
         elif mechanism.guided:
-            reason = "whose guidance depends on which parents differ, which a fixed graph cannot know"
+            reason = "whose guidance depends on which parents differ, which a fixed graph cannot represent"
         elif mechanism.abduction is Abduction.POSTERIOR and mechanism.draws_from is None:
-            reason = "which draws its noise at random without saying from what (`draws_from`)"
+            reason = "which draws random noise without declaring its distribution (`draws_from`)"
         if reason:
             raise ExportError(
                 f"Expected mechanisms that can be exported; '{name}' has '{name_of(mechanism)}', {reason}. {_remedy(mechanism)}"
@@ -125,10 +125,10 @@ class AbductGraph(nn.Module):
 
 
 class PredictGraph(nn.Module):
-    """Counterfactual values of every node and whether they are supported, from factual values, noise and interventions.
+    """Counterfactual values of every node and their support flags, from factual values, noise and interventions.
 
-    A node takes its `do` value where its `set` is true. Else it is computed anew where a parent differs by an intervention, and
-    keeps its factual value bit for bit where none does. Images cannot be set.
+    A node takes its `do` value if its `set` is true. Otherwise it is recomputed if an intervention changes a parent,
+    and keeps its factual value bit for bit if not. Images cannot be set.
 
     Args:
         scm: A fitted model; the graph holds a copy in single precision on the CPU.
@@ -217,7 +217,7 @@ class _FixedSupport(nn.Module):
 
 
 def _computed(scm: StructuralCausalModel) -> dict[str, Mechanism]:
-    """Nodes that an intervention can reach: those with parents."""
+    """Return the nodes that an intervention can affect: those with parents."""
     return {name: mechanism for name, mechanism in scm.mechanisms.items() if scm.graph.parents(name)}
 
 
@@ -246,10 +246,10 @@ def _parts(ports: Sequence[Port]) -> dict[str, list[str]]:
 
 
 def _true(like: Tensor) -> Tensor:
-    """True for every unit of a tensor `(B, ...)`."""
+    """Return true for every unit of a tensor `(B, ...)`."""
     return torch.ones_like(like.flatten(1)[:, 0] if like.dim() > 1 else like, dtype=torch.bool)
 
 
 def _like(mask: Tensor, value: Tensor) -> Tensor:
-    """The mask `(B,)` with the rank of `value`."""
+    """Reshape the mask `(B,)` to the rank of `value`."""
     return mask.reshape(-1, *[1] * (value.dim() - 1))

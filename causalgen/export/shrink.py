@@ -1,4 +1,4 @@
-"""Smaller copies of an ONNX export, and what they cost: size, seconds and error of the counterfactual images."""
+"""Smaller copies of an ONNX export, and their cost: size, seconds and error of the counterfactual images."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,17 +26,17 @@ PRECISIONS = ("half", "int8")
 BATCH = 32
 """Units in a batch of calibration."""
 REPEATS = 5
-"""Timed repetitions, of which the fastest counts."""
+"""Number of timed repetitions, of which the fastest counts."""
 
 
 @dataclass(frozen=True)
 class ExportQuestion:
-    """Units and what is asked about them.
+    """Units, and interventions on them.
 
     Args:
         factual: Observed values `(B, ...)` by node, codes and natural units.
         do: Values `(B,)` by node.
-        truth: True counterfactual values by node; None where the generator is unknown.
+        truth: True counterfactual values by node; None if the generator is unknown.
     """
 
     factual: dict[str, Tensor]
@@ -49,14 +49,15 @@ def shrink(
 ) -> Graphs:
     """Write a copy of both files with a lower precision of convolutions and linear layers.
 
-    "half" stores their weights in half precision and computes in single; "int8" computes with 8-bit integers as well.
+    "half" stores their weights in half precision and computes in single precision; "int8" stores and computes with
+    8-bit integers.
 
     Args:
         scm: The model.
         graphs: An ONNX export.
         precision: "half" or "int8".
-        calibration: Questions like those that will be asked; the ranges of all layers are taken from them for "int8".
-        seed: Seed of what abduction draws.
+        calibration: Typical questions, from which the ranges of all layers are estimated for "int8".
+        seed: Seed of the random draws of abduction.
 
     Raises:
         UnknownNameError: Another precision.
@@ -83,12 +84,13 @@ def shrink(
 def compare(
     scm: StructuralCausalModel, variants: Mapping[str, Graphs], questions: Sequence[ExportQuestion], seed: int
 ) -> pd.DataFrame:
-    """Size, speed and error of exports, one row each, the first being the reference.
+    """Compare size, speed and error of exports, one row each; the first is the reference.
 
-    Columns: precision; bytes (of both files); milliseconds (a unit, abduction and prediction, all questions in batches as
-    given); error (mean absolute difference of the images to the true counterfactuals, or to the reference's where there is no
-    truth; grey levels or whatever the pixels' unit is); change (of the error, relative to the reference's; NaN without truth);
-    labels (share of attribute values that differ from the reference's).
+    Columns: precision; bytes (of both files); milliseconds (per unit, for abduction and prediction, all questions in
+        batches as
+    given); error (mean absolute difference of the images to the true counterfactuals, or to the reference's if there is
+    no truth; in the unit of the pixels, such as grey levels); change (of the error, relative to the reference's; NaN
+    without truth); labels (share of attribute values that differ from the reference's).
     """
     graph = scm.graph
     known = all(question.truth is not None for question in questions)

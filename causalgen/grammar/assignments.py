@@ -1,18 +1,18 @@
 """Interventions as people write them: `pen=felt-tip`, `thickness+=1`; read as data, never run as code.
 
-    pen=felt-tip                a label of a discrete node, as the data write it
-    thickness=4  z=-0.5         a number, in the node's unit, which may follow it (4 px); a minus belongs to the number
-    thickness=+1                a shift: one more than it would have been; the same as thickness+=1
-    thickness-=0.5  x*=2  x/=2  less by, times, divided by; on the right side any expression
+    pen=felt-tip                a label of a discrete node, as written in the data
+    thickness=4  z=-0.5         a number, in the node's unit, which may follow (4 px); a minus sign belongs to it
+    thickness=+1                a shift: one more than its natural value; the same as thickness+=1
+    thickness-=0.5  x*=2  x/=2  decreased, multiplied, divided; any expression is allowed on the right
     grade+=1  grade=+1          ordinal nodes: that many labels up; -= down; stops at the last
     intensity=thickness*40      an expression of numbers, + - * / **, parentheses, min, max, abs, exp, log, sqrt, the
                                 node's parents, and the node itself: what it would have been without this intervention
 
-On a discrete node the text is a label wherever there is exactly such a label, even one like "+1", and never an expression.
+On a discrete node, the text is a label if there is exactly such a label, even one like "+1", and never an expression.
 Names with spaces or signs go in quotes: `"age at scan"=40`, `volume="age at scan"*2`. A study file writes the same
 after a colon, `thickness: 4`, `thickness: +1`, `thickness: -= 0.5`, `thickness: thickness*1.2`, and Python as a text under
-the node's name: `{"thickness": "+1"}`. Where units are augmented, `thickness=shuffle` is the value of another unit. What was
-observed (`given`, `--set`) is a label or a number, never a shift.
+the node's name: `{"thickness": "+1"}`. In augmentations, `thickness=shuffle` is the value of another unit. Observed
+values (`given`, `--set`) are labels or numbers, never shifts.
 """
 
 import math
@@ -41,14 +41,14 @@ CHANGE = re.compile(r"\s*(?P<operator>[-+*/−])=(?P<value>.*)", re.S)
 UNSIGNED = re.compile(r"(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 SIGNED = re.compile(rf"[-+]?\s*{UNSIGNED.pattern}", re.ASCII)
 SHUFFLE = "shuffle"
-"""The value of another unit, where units are augmented."""
+"""The value of another unit, in augmentations."""
 MINUS = "−"
 """The typographic minus, as pages and papers print it."""
 EXAMPLES = "Write it as thickness=4, pen=felt-tip, thickness+=1 or thickness=thickness*1.2."
 
 
 def parse_do(graph: CausalGraph, texts: Iterable[str], *, shuffle: bool = False) -> dict[str, Any]:
-    """Interventions from texts such as "thickness=4", in the grammar at the head of this module.
+    """Parse interventions from texts such as "thickness=4", in the grammar described at the top of this module.
 
     Args:
         graph: Graph whose nodes may be named.
@@ -59,8 +59,9 @@ def parse_do(graph: CausalGraph, texts: Iterable[str], *, shuffle: bool = False)
         By node a label, a number, or a callable `(value, parents) -> value` whose `repr` is the text as written.
 
     Raises:
-        DataError: No intervention, a node named twice, a label that is not declared, no number and no expression.
-        UnknownNameError: A name that is not a node, or in an expression neither the node nor a parent.
+        DataError: No intervention, a node named twice, an undeclared label, or text that is neither a number nor an
+            expression.
+        UnknownNameError: A name that is not a node or, in an expression, neither the node nor a parent.
         SupportError: A number outside the support.
 
     >>> pen = Variable("pen", "binary", labels=("ballpoint", "felt-tip"))
@@ -79,7 +80,7 @@ def parse_do(graph: CausalGraph, texts: Iterable[str], *, shuffle: bool = False)
 
 
 def is_shuffle(graph: CausalGraph, name: str, what: Any) -> bool:
-    """Whether an intervention on a node is the value of another unit, and no label or parent that is called so.
+    """Whether an intervention on a node is the value of another unit, and not a label or parent with this name.
 
     >>> is_shuffle(CausalGraph("age -> size"), "size", "shuffle"), is_shuffle(CausalGraph("age -> size"), "size", 4.0)
     (True, False)
@@ -90,7 +91,7 @@ def is_shuffle(graph: CausalGraph, name: str, what: Any) -> bool:
 
 
 def parse_values(graph: CausalGraph, texts: Iterable[str]) -> dict[str, Any]:
-    """Plain labels and numbers from texts such as "thickness=4", for what was observed rather than done.
+    """Parse plain labels and numbers from texts such as "thickness=4", for observed values rather than interventions.
 
     Raises:
         DataError, UnknownNameError, SupportError: As `parse_do`, and for a shift or an expression.
@@ -104,7 +105,7 @@ def parse_values(graph: CausalGraph, texts: Iterable[str]) -> dict[str, Any]:
 
 
 def read_do(graph: CausalGraph, do: Mapping[str, Any]) -> dict[str, Any]:
-    """Interventions of a study file, by node: the texts after the colons.
+    """Parse interventions of a study file, by node, from the texts after the colons.
 
     Raises:
         DataError, UnknownNameError, SupportError: As `parse_do`.
@@ -113,7 +114,7 @@ def read_do(graph: CausalGraph, do: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_intervention(graph: CausalGraph, name: str, value: Any) -> Any:
-    """One intervention of a study file: the text after the colon.
+    """Parse one intervention of a study file, from the text after the colon.
 
     Raises:
         DataError, UnknownNameError, SupportError: As `parse_do`.
@@ -127,7 +128,7 @@ def read_intervention(graph: CausalGraph, name: str, value: Any) -> Any:
 
 
 def read_texts(graph: CausalGraph, do: Mapping[str, Any]) -> dict[str, Any]:
-    """Interventions given in Python: texts are read as in a study file, everything else stays as it is.
+    """Parse interventions given in Python: texts as in a study file; everything else is returned unchanged.
 
     Raises:
         DataError, UnknownNameError, SupportError: As `parse_do`.
@@ -136,7 +137,7 @@ def read_texts(graph: CausalGraph, do: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_value(variable: Variable, value: Any) -> Any:
-    """The declared label or the number that `value` names; a text with a plus sign names no number.
+    """Return the declared label or the number that `value` names; a text with a plus sign is not a number.
 
     Raises:
         DataError: An image, an undeclared label, a shift, or no finite number.
@@ -154,7 +155,7 @@ def check_value(variable: Variable, value: Any) -> Any:
         value = _without_unit(variable, value.replace(MINUS, "-"))
     if isinstance(value, str) and value.strip().startswith("+"):
         raise DataError(
-            f"Expected a value of '{variable.name}'; got {value!r}, which is a shift where interventions are written. "
+            f"Expected a value of '{variable.name}'; got {value!r}, which is a shift in the notation of interventions. "
             "A value is a number without a plus sign."
         )
     number = float(value) if _is_number(value) else math.nan
@@ -171,7 +172,7 @@ def check_value(variable: Variable, value: Any) -> Any:
 
 
 def _assignments(graph: CausalGraph, texts: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """By node: the sign before the equals sign, or "", and the text after it."""
+    """Split texts into, by node, the sign before the equals sign, or "", and the text after it."""
     found: dict[str, tuple[str, str]] = {}
     for text in texts:
         match = ASSIGNMENT.fullmatch(text.strip())
@@ -188,7 +189,7 @@ def _assignments(graph: CausalGraph, texts: Iterable[str]) -> dict[str, tuple[st
 
 
 def _intervention(graph: CausalGraph, name: str, operator: str, text: str) -> Any:
-    """One intervention: the sign before the equals sign, or "", and the text after it."""
+    """Build one intervention from the sign before the equals sign, or "", and the text after it."""
     variable, operator = graph[name], operator.replace(MINUS, "-")
     if variable.is_discrete:
         return _label(variable, operator, text)
@@ -235,7 +236,7 @@ def _label(variable: Variable, operator: str, text: str) -> Any:
 
 
 def _without_unit(variable: Variable, text: str) -> str:
-    """A number alone where the node's own unit follows it, as titles show it; anything else as it is."""
+    """Remove the node's own unit after a number, as titles show it; anything else is returned unchanged."""
     number = text.strip().removesuffix(variable.unit or "").rstrip()
     return number if SIGNED.fullmatch(number) else text
 

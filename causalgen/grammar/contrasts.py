@@ -1,4 +1,4 @@
-"""The two interventions that a contrast of one treatment, or of several, compares."""
+"""The two interventions that a contrast of one or several treatments compares."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ __all__ = ["compared_worlds"]
 
 
 def compared_worlds(treatment: str | tuple[str, ...], contrast: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """do(a) and do(b) as mappings; of several treatments, both sides of the contrast hold a value for each.
+    """Return do(a) and do(b) as mappings; with several treatments, both sides of the contrast have a value for each.
 
     >>> compared_worlds("drug", ("no", "yes"))
     ({'drug': 'no'}, {'drug': 'yes'})

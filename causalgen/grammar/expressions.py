@@ -1,8 +1,8 @@
 """Arithmetic over a node's natural value and its parents, such as `thickness*1.2`: parsed and walked, never run as code.
 
 An expression is made of numbers, `+ - * / **`, parentheses, `min`, `max`, `abs`, `exp`, `log`, `sqrt`, and the names of the
-node itself (its natural value: what it would have been in this world) and of its parents; names that are not valid Python
-names, such as `"age at scan"`, go in quotes. Computation is in double precision; every step has to be finite.
+node itself (its natural value: what it would have been in this world) and of its parents; names that are not valid in
+Python, such as `"age at scan"`, are quoted. Computation is in double precision; every step has to be finite.
 """
 
 import ast
@@ -51,7 +51,7 @@ class WrittenExpression:
 
     Args:
         variable: Variable of the node that is set.
-        inputs: Variables that the expression names, the node's own among them or not.
+        inputs: Variables that the expression names, which may include the node's own.
         words: The intervention as it was written, such as "thickness = thickness*1.2".
         tree: The parsed and checked expression.
     """
@@ -62,7 +62,7 @@ class WrittenExpression:
     tree: ast.expr
 
     def __call__(self, value: Tensor, parents: Values) -> Tensor:
-        """The node's value in each unit, of the dtype of `value`.
+        """Return the node's value in each unit, with the dtype of `value`.
 
         Raises:
             DataError: A step is not finite in some unit.
@@ -75,7 +75,7 @@ class WrittenExpression:
         return result.expand(len(value))
 
     def constant(self) -> float | None:
-        """The number that it always gives; None if it names the node or a parent."""
+        """Return the constant value of the expression; None if it names the node or a parent."""
         return None if self.inputs else float(_compute(self.tree, {}, self.words))
 
     def _check_support(self, result: Tensor) -> None:
@@ -107,7 +107,7 @@ class LabelShift:
     words: str
 
     def __call__(self, value: Tensor, parents: Values) -> Tensor:
-        """Codes `(B,)`; warns where units stay at the last label."""
+        """Return codes `(B,)`; warn if units stop at the last label."""
         last = len(self.variable.labels or ()) - 1
         shifted = value + self.steps
         stopped = (shifted < 0) | (shifted > last)
@@ -132,8 +132,8 @@ def compile_expression(
         text: The expression.
         variable: The node's variable, continuous.
         parents: Variables of its parents.
-        change: "+", "-", "*" or "/" where the expression changes the natural value; "" where it replaces it.
-        words: The intervention as it was written; left out: made from the others.
+        change: "+", "-", "*" or "/" if the expression changes the natural value; "" if it replaces it.
+        words: The intervention as it was written; by default composed from the other arguments.
 
     Raises:
         DataError: The text is not an expression, is too long or too deep, or uses an operation that the grammar lacks.
@@ -154,7 +154,7 @@ def compile_expression(
 
 
 def _parse(text: str, known: Mapping[str, Variable]) -> ast.expr:
-    """The unchecked tree of a text."""
+    """Parse a text into an unchecked tree."""
     if len(text) > LONGEST:
         raise DataError(f"Expected an expression of at most {LONGEST} characters; got {len(text)}. Shorten it.")
     try:
@@ -172,7 +172,7 @@ def _parse(text: str, known: Mapping[str, Variable]) -> ast.expr:
 
 
 def _check(tree: ast.AST, text: str, known: Mapping[str, Variable], used: dict[str, Variable], depth: int = 0) -> None:
-    """Refuse everything that the grammar lacks, and note the names in `used`."""
+    """Raise an error for everything that the grammar lacks, and record the names in `used`."""
     if depth > DEEPEST:
         raise DataError(
             f"Expected an expression nested at most {DEEPEST} deep; got more in {_short(text)}. Simplify it."
@@ -216,11 +216,11 @@ def _check_exponent(exponent: ast.expr) -> None:
 
 
 def _input(name: str, known: Mapping[str, Variable]) -> Variable:
-    """The variable of a name in an expression."""
+    """Return the variable of a name in an expression."""
     if name not in known:
         raise UnknownNameError(
             f"Expected {_offer(known)}; got the name '{name}'."
-            + (nearest(name, known) or " An expression sees the node itself and its parents.")
+            + (nearest(name, known) or " An expression may use the node itself and its parents.")
         )
     variable = known[name]
     if variable.is_image:
@@ -241,7 +241,7 @@ def _numbers(variable: Variable, value: Tensor) -> Tensor:
 
 
 def _compute(tree: ast.AST, numbers: Mapping[str, Tensor], words: str) -> Tensor:
-    """Value of a checked tree."""
+    """Evaluate a checked tree."""
 
     def compute(part: ast.AST) -> Tensor:
         return _compute(part, numbers, words)

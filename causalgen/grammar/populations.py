@@ -7,7 +7,7 @@ __all__ = ["ESTIMANDS", "POPULATIONS", "Population", "PopulationWord", "populati
 Population = Literal["whole", "overlap", "treated", "control"]
 PopulationWord = Literal[Population, "ATE", "ATO", "ATT", "ATC"]
 POPULATIONS: dict[str, Population] = {"ATE": "whole", "ATO": "overlap", "ATT": "treated", "ATC": "control"}
-"""By the name of the effect."""
+"""Population by the name of the effect."""
 ESTIMANDS = {
     "whole": "average effect (ATE)",
     "overlap": "average effect in the overlap population (ATO)",
@@ -15,11 +15,11 @@ ESTIMANDS = {
     "control": "average effect in the controls (ATC)",
     "compliers": "average effect among compliers (LATE)",
 }
-"""The effect by its population: as text, and by its name."""
+"""Effect by its population: as text, and as a name."""
 
 
 def population_of(word: str) -> str:
-    """The population of a word, which may be the name of the effect; another word stays as it is.
+    """Return the population of a word, which may be the name of the effect; another word is returned unchanged.
 
     >>> population_of("ATT"), population_of("att"), population_of("treated"), population_of("everyone")
     ('treated', 'treated', 'treated', 'everyone')

@@ -44,11 +44,11 @@ class ConvVAE(ImageVAE):
         residual: Share in [0, 1] of the pixel residual that abduction keeps and counterfactuals carry.
         beta: Weight of the Kullback-Leibler term; 1 is the evidence lower bound.
         free: Nats of the global latent's divergence that are not penalised; without them the local latent takes over
-            and sampled images fall apart.
+            and sampled images are incoherent.
         warmup: Fraction of training over which that weight grows from 0.
         independence: Share in [0, 1] of the latents' mean given the parents that is removed from the abducted latents,
-            which with 1 is uncorrelated with them; parents that are images are left out, and the pixel residual is as
-            it is.
+            which with 1 are uncorrelated with the parents; image parents are ignored, and the pixel residual does not
+            change.
     """
 
     few_images: ClassVar = {"free": 0.0, "beta": 2.0}

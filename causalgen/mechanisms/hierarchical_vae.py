@@ -49,8 +49,8 @@ class HierarchicalVAE(ImageVAE):
             incoherent.
         warmup: Fraction of training over which that weight grows from 0.
         independence: Share in [0, 1] of the latents' mean given the parents that is removed from the abducted latents,
-            which with 1 is uncorrelated with them; parents that are images are left out, and the pixel residual is as
-            it is.
+            which with 1 are uncorrelated with the parents; image parents are ignored, and the pixel residual does not
+            change.
 
     Raises:
         ValueError: More maps than resolutions, or an option out of range.

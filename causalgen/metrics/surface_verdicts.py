@@ -37,7 +37,7 @@ class SurfaceVerdict:
     Args:
         surface: "weights", "samples" or "counterfactuals".
         finding: "copies found" for individual units; "over-fitted" if training units as a whole are recognised, or
-            approached by images, more than by chance; "not found"; or "not measured".
+            approached by images, more often than by chance; "not found"; or "not measured".
         text: The underlying numbers and the remedy, in sentences; no row is named.
         units: For each training unit that is revealed, the labels of its rows.
     """

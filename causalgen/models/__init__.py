@@ -1,4 +1,4 @@
-"""Models to share: cards, archives, repositories, and those that come with causalgen."""
+"""Sharing models: cards, archives, repositories, and the models that come with causalgen."""
 
 from .archive import pack, unpack
 from .card import CARD, ModelCard, write_card

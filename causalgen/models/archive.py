@@ -1,4 +1,4 @@
-"""Archives of a model: written with its few files, and unpacked without trusting what they hold."""
+"""Archives of a model: written with its few files, and unpacked without trusting their content."""
 
 import shutil
 import stat
@@ -46,10 +46,10 @@ def pack(folder: Path, target: Path, files: Sequence[str]) -> Path:
 
 
 def unpack(source: Path, target: Path, files: Sequence[str]) -> Path:
-    """Unpack an archive that holds only some of `files`, at its top or all in one folder, into a new folder.
+    """Unpack an archive that contains only some of `files`, at its top or all in one folder, into a new folder.
 
-    Links, paths that leave the folder, other files, files that occur twice, and more bytes than `MOST_BYTES` are refused before
-    anything lies in `target`.
+    Links, paths that leave the folder, other files, files that occur twice, and more bytes than `MOST_BYTES` are
+    refused before anything is written to `target`.
 
     Raises:
         DataError: The archive cannot be read, or holds something else.

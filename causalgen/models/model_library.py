@@ -1,4 +1,4 @@
-"""Models on this machine: those that come with causalgen, and those that were fetched from elsewhere."""
+"""Models on this machine: those that come with causalgen, and those fetched from elsewhere."""
 
 import re
 import tempfile
@@ -17,7 +17,7 @@ PRETRAINED = {
     "morphodigits": "digits of 28 x 28 pixels by thickness, intensity, pen, hurry and digit (conv-vae)",
     "morphomnist": "MNIST digits of 28 x 28 pixels by thickness, intensity and digit (conv-vae)",
 }
-"""Models that come with causalgen, and what they are."""
+"""Models that come with causalgen, with descriptions."""
 SHIPPED = Path(__file__).parent / "shipped"
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,79}", re.ASCII)
 
@@ -28,8 +28,8 @@ class StoredModel:
 
     Args:
         name: Its name.
-        folder: Where it lies; None for one that comes with causalgen and was not unpacked yet.
-        comes: Where it comes from.
+        folder: Its folder; None for a model that comes with causalgen and has not been unpacked yet.
+        comes: Its origin.
     """
 
     name: str
@@ -38,7 +38,7 @@ class StoredModel:
 
 
 def pretrained(name: str) -> StructuralCausalModel:
-    """A fitted model that comes with causalgen; its card says how it was made and what it must not be used for.
+    """Load a fitted model that comes with causalgen; its card describes how it was made and its prohibited uses.
 
     Raises:
         UnknownNameError: There is no such model; the message lists them.
@@ -51,7 +51,7 @@ def pretrained(name: str) -> StructuralCausalModel:
 
 
 def list_models() -> list[StoredModel]:
-    """Models that come with causalgen, and those that `get_model` has stored."""
+    """List the models that come with causalgen, and those that `get_model` has stored."""
     shipped = [StoredModel(name, _present(_place(name)), "comes with causalgen") for name in PRETRAINED]
     home = _home()
     stored = sorted(home.iterdir()) if home.is_dir() else []
@@ -63,7 +63,7 @@ def list_models() -> list[StoredModel]:
 
 
 def stored_model(name: str) -> Path:
-    """The folder of a model of this machine; one that comes with causalgen is unpacked on first use.
+    """Return the folder of a model on this machine; one that comes with causalgen is unpacked on first use.
 
     Raises:
         UnknownNameError: There is no such model.
@@ -83,7 +83,7 @@ def stored_model(name: str) -> Path:
 
 
 def get_model(source: str, name: str | None = None, *, revision: str | None = None, trust_code: bool = False) -> Path:
-    """Store a model from elsewhere, after its check, and return its folder.
+    """Check and store a model from elsewhere, and return its folder.
 
     Args:
         source: A model folder, a .zip or .tar archive, or a repository hf:owner/name.
@@ -95,7 +95,7 @@ def get_model(source: str, name: str | None = None, *, revision: str | None = No
         CheckpointError: A file is missing or was changed, or the model cannot be rebuilt.
         UntrustedCodeError: A mechanism is not causalgen's, and `trust_code` is False.
         DataError: The source cannot be read, or the name is not a plain name.
-        RunFolderError: There is a model of this name already.
+        RunFolderError: A model of this name already exists.
     """
     path = Path(source)
     if revision is not None and not source.startswith(HUB):
@@ -130,7 +130,7 @@ def _home() -> Path:
 
 
 def _place(name: str) -> Path:
-    """Where a model of causalgen is unpacked: another version of its archive has another place."""
+    """Return the folder to which a model of causalgen is unpacked, a different one for each version of its archive."""
     return _home() / ".pretrained" / f"{name}-{content_hash([(SHIPPED / f'{name}.zip').read_bytes()])}"
 
 
@@ -139,7 +139,7 @@ def _present(place: Path) -> Path | None:
 
 
 def _plain(path: Path) -> str:
-    """Name of a folder or archive; a folder called model has that of its run."""
+    """Return the name of a folder or archive; for a folder called model, that of its run."""
     path = path.resolve()
     stem = path.name.removesuffix(".gz").removesuffix(".tgz").removesuffix(".tar").removesuffix(".zip")
     return path.parent.name if path.is_dir() and stem == "model" else stem

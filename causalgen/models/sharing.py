@@ -1,4 +1,4 @@
-"""A model folder as a thing to pass on: its files, their checks, and where it is pushed to."""
+"""Sharing a model folder: its files, their checks, and its destinations."""
 
 import shutil
 import tempfile
@@ -15,14 +15,14 @@ from .card import CARD
 __all__ = ["FILES", "HUB", "copy_model", "is_archive", "push_model"]
 
 FILES = ("model.json", "model.safetensors", CARD)
-"""Files that are passed on."""
+"""Files that are shared."""
 HUB = "hf:"
 """Prefix of a repository at Hugging Face, as in hf:owner/name."""
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 
 def is_archive(path: Path | str) -> bool:
-    """Whether the name is that of an archive."""
+    """Whether the name has the ending of an archive."""
     return str(path).lower().endswith(ARCHIVES)
 
 
@@ -45,13 +45,13 @@ def copy_model(source: Path, target: Path) -> Path:
 def push_model(
     folder: Path | str, target: str, *, private: bool = True, rounded: bool = False, trust_code: bool = False
 ) -> str:
-    """Pass a model on, after its check: into a folder, a .zip or .tar archive, or a repository hf:owner/name.
+    """Check a model and share it as a folder, a .zip or .tar archive, or a repository hf:owner/name.
 
     Args:
         folder: A model folder, such as `runs/x/model`.
-        target: Where it goes; a new folder or file, or a repository, which is created where it is missing.
-        private: Whether a repository that is created is private.
-        rounded: Whether weights keep 11 significant bits, as in half precision; an archive of them is about half as large.
+        target: Destination: a new folder or file, or a repository, which is created if it is missing.
+        private: Whether a newly created repository is private.
+        rounded: Whether weights keep 11 significant bits, as in half precision; such an archive is about half as large.
         trust_code: Whether mechanisms that are not causalgen's are imported for the check.
 
     Returns:
@@ -76,7 +76,7 @@ def push_model(
     with tempfile.TemporaryDirectory() as scratch:
         if rounded:
             _round_weights(scm)
-            note = "\n## Rounding\n\nThe weights were rounded to 11 significant bits before the model was passed on.\n"
+            note = "\n## Rounding\n\nThe weights were rounded to 11 significant bits before the model was shared.\n"
             write_whole(Path(scratch) / CARD, (folder / CARD).read_text(encoding="utf-8") + note)
             folder = save(scm, scratch)
         if target.startswith(HUB):
@@ -96,7 +96,7 @@ def push_model(
 
 @torch.no_grad()
 def _round_weights(scm: StructuralCausalModel) -> None:
-    """Round weights in single precision to 10 bits after the leading one; buffers, such as scalers, stay exact."""
+    """Round weights in single precision to 10 bits after the leading bit; buffers, such as scalers, stay exact."""
     for weight in scm.parameters():
         if weight.dtype == torch.float32:
             bits = weight.data.cpu().contiguous().view(torch.int32)
@@ -104,7 +104,7 @@ def _round_weights(scm: StructuralCausalModel) -> None:
 
 
 def repository(target: str) -> str:
-    """The owner/name in hf:owner/name.
+    """Return the owner/name in hf:owner/name.
 
     >>> repository("hf:ada/digits")
     'ada/digits'

@@ -1,7 +1,7 @@
 """Answers batches of questions, each as the library answers it alone.
 
-Random numbers of a question are drawn from its own seed, in the order of the library, so that an answer does not
-depend on the questions that are computed with it.
+Random numbers of a question are drawn from its own seed, in the order of the library, so that an answer does not depend
+on the other questions in its batch.
 """
 
 import warnings

@@ -19,18 +19,18 @@ class Stage:
     Args:
         epochs: Maximum number of passes over the training split.
         batch_size: Maximum number of units per step; a step takes no more than a tenth of the training split, or 32
-            units if that is more, so that small data give more than a few steps.
+            units if that is more, so that a small data set gives more than a few steps.
         learning_rate: Peak of a short linear warm-up followed by a cosine decay to zero.
         weight_decay: Decoupled weight decay of AdamW.
         clip: Maximum norm of the gradient.
         ema: Decay of the exponential moving average of the weights that is kept.
         patience: Epochs without improvement on the validation split before stopping.
         shift: Pixels by which training images are shifted at random along each axis. Only for attributes that do not
-            depend on where the object is.
+            depend on the position of the object.
         checkpointing: Whether the activations inside residual blocks are recomputed for the gradient instead of stored,
             which takes less memory and more time; the result is the same.
         accumulate: Number of parts into which a step splits its units, one after another: less memory and the same
-            gradient, except for rounding and for what is drawn or paired within a part.
+            gradient, except for rounding and for random draws and pairings within a part.
         completions: How often missing values, if any, are redrawn in the second half of the stage; see
             `causalgen.training.holes`.
     """
@@ -80,8 +80,8 @@ class FitConfig:
         codecs: Stage of each codec, which is trained before the mechanism on its map; None for that of the images.
         device: "auto", "cpu", "cuda", "mps" as lightning-fabric names its accelerators.
         devices: Processes on each machine, each with a device of this kind or, of "cpu", with its share of the cores.
-            If it is above 1, torchrun or srun has to start them. Each learns from its slice of a batch, whose size
-            stays.
+            If it is above 1, torchrun or srun has to start them. Each learns from its slice of a batch; the batch size
+            does not change.
         num_nodes: Machines.
         precision: Precision of the image stages: "32-true", "bf16-mixed", or "auto", which is the latter if the
             hardware multiplies bfloat16 matrices. Attributes always train in 32 bits.

@@ -88,8 +88,8 @@ def fit(
             the result holds the split data.
         config: Settings.
         missing: How to handle rows with missing attributes, as in `load_table`; "model" completes them by draws from
-            the model while it is trained (see `causalgen.training.holes`), which assumes them missing at random. A data
-            set has been loaded with its own `missing`.
+            the model while it is trained (see `causalgen.training.holes`), which assumes that they are missing at
+            random. A data set has been loaded with its own `missing`.
         out: Folder for checkpoints; if it holds an unfinished fit of the same model and settings, training resumes there.
         bars: Rich progress bars (see `causalgen.training.bars`).
         on_epoch: Called after every epoch of an image, to inspect the model so far; its random draws do not affect

@@ -1,7 +1,7 @@
 r"""Rows with missing attributes in training: Monte Carlo expectation maximisation.
 
 Several times in a stage, the missing values of every row are drawn from their posterior given the known values of the
-row, under the model so far (see `scm.completion`); training continues on the completed rows, one draw an epoch. The
+row, under the current model (see `scm.completion`); training continues on the completed rows, one draw per epoch. The
 draws are those of the E-step of
 
 .. math:: \theta_{t+1} = \arg\max_\theta \; \mathbb{E}_{h \sim p_{\theta_t}(h \mid x)} \log p_\theta(x, h),
@@ -165,8 +165,8 @@ class CompletionPlan:
         """The plan of a stage: completions are evenly spread over its second half, when the model has learned something.
 
         An image starts with the rows in which its parents are known, if they fill a batch: before it has learned
-        anything, it cannot say which values its parents had, and an image that learns from wrong ones leaves them to
-        its noise.
+        anything, it cannot infer the values of its parents, and an image that learns from wrong values attributes them
+        to its noise.
         """
         names = [*nodes, *(parent for name in nodes for parent in scm.graph.parents(name))]
         if nodes and not train.known.keys() & set(names):

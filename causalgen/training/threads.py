@@ -5,7 +5,7 @@ others wait, in the worst case for a time slice of the system at every operation
 all. So a few steps are timed with one thread, half of them and all, before a stage begins, and again when it slows down.
 
 The number of threads determines the order in which sums are computed, and with it their last digits. The number is
-therefore given up only for a clear gain, and the number is recorded.
+therefore reduced only for a clear gain, and it is recorded.
 """
 
 import copy

@@ -134,7 +134,7 @@ def test_ordinal_nodes_move_by_labels_and_the_last_one_stays() -> None:
         ("thickness>=4", UnknownNameError, "Did you mean 'thickness'"),
         ("'thicknes'=4", UnknownNameError, "Did you mean 'thickness'"),
         ("thickness=thicknes*2", UnknownNameError, "Did you mean 'thickness'"),
-        ("score=thickness*2", UnknownNameError, "sees the node itself and its parents"),
+        ("score=thickness*2", UnknownNameError, "may use the node itself and its parents"),
         ("thickness=pen*2", DataError, "'pen', whose labels are words"),
         ("thickness=-0.5", SupportError, r"to lower it by that much, write thickness-=0.5"),
         ("thickness=2*4", SupportError, "got 8"),

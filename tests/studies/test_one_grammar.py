@@ -111,8 +111,8 @@ def test_a_shift_is_a_shift_in_python(scm: StructuralCausalModel) -> None:
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ({"thickness": "+1"}, DataError, "which is a shift where interventions are written"),
-        ({"thickness": " +1"}, DataError, "which is a shift where interventions are written"),
+        ({"thickness": "+1"}, DataError, "which is a shift in the notation of interventions"),
+        ({"thickness": " +1"}, DataError, "which is a shift in the notation of interventions"),
         ({"thickness": "thickness*2"}, DataError, "Expected a number for 'thickness'"),
         ({"grade": "+1"}, DataError, "Expected a label of 'grade'"),
         ({"thickness": ["+1"]}, DataError, "got the text '\\+1', which is a shift"),
