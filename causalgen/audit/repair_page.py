@@ -32,7 +32,7 @@ SETS = [
     (BALANCED, "The same images, every combination of label and attribute with the same weight. Needs no model."),
     (
         REBUILT,
-        "Together with the model's images of the same units with nothing changed, as many as there are "
+        "Together with the model's images of the same units without a change, in the same number as the "
         "counterfactuals: the effect of generated images as such.",
     ),
     (INSIDE, "Together with those counterfactuals whose attributes occurred together in training."),

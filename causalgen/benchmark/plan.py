@@ -21,7 +21,7 @@ __all__ = ["BenchmarkOptions", "BenchmarkPlan", "plan_of"]
 PROTOCOL_WORDS = ("causalgen", "published")
 DEVICES = ("auto", "cpu", "cuda")
 SEEDS = (0, 1, 2)
-"""Default seeds of training: with one seed, mechanisms cannot be told from training runs."""
+"""Default seeds of training: with one seed, the variation between training runs is unknown."""
 LEAST_ROWS = 20
 """Fewer test units would be refused only after training, or give no information."""
 

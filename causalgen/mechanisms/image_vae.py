@@ -186,7 +186,7 @@ class ImageVAE(Abductive, Observable):
             return ""
         images = [name for name in self.parents if name not in self.attributes]
         skipped = f", but not given the image {' or '.join(images)}" if images else ""
-        return f"; {self.independence:.0%} of their mean given {', '.join(self.attributes)} is taken out{skipped}"
+        return f"; {self.independence:.0%} of their mean given {', '.join(self.attributes)} is removed{skipped}"
 
     def noise(self, batch_shape: tuple[int, ...] = ()) -> dict[str, Distribution]:
         zero = self._zero

@@ -295,7 +295,7 @@ def test_files_of_other_kinds_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
         load_classifier("leaves:model", trust_code=True)
     for source, message in (
         ("absent_module:function", "importing it gave ModuleNotFoundError: No module named"),
-        ("math:absent", "Expected 'absent' in 'math' for a classifier; there is none"),
+        ("math:absent", "Expected 'absent' in 'math' for a classifier; it does not exist"),
     ):
         with pytest.raises(DataError, match=message):
             load_classifier(source, trust_code=True)
