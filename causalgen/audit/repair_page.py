@@ -126,9 +126,9 @@ def repair_sentences(report: RepairReport) -> list[str]:
     where = "against the shortcut" if report.against else "on all test units"
     images = "true counterfactuals" if change == TRUE_CHANGE else "counterfactuals of the model"
     found = [
-        f"Trained on all counterfactuals, the classifier is right {where} for {report.value(ALL, measure):.0%} of the units, "
-        f"trained on the observed images for {report.value(OBSERVED, measure):.0%}, on reconstructions as well for "
-        f"{report.value(REBUILT, measure):.0%}.",
+        f"Accuracy {where}: {report.value(ALL, measure):.0%} after training on all counterfactuals, "
+        f"{report.value(OBSERVED, measure):.0%} after training on the observed images alone, and "
+        f"{report.value(REBUILT, measure):.0%} with reconstructions.",
         f"From {report.contrast[0]} to {report.contrast[1]} the score “{report.outcome}” of the same unit changes by "
         f"{number(report.value(ALL, change))}, before the repair by {number(report.value(OBSERVED, change))} (on {images}).",
     ]
@@ -141,14 +141,13 @@ def repair_sentences(report: RepairReport) -> list[str]:
     everything, inside = used[ALL].gains[measure], used[INSIDE].gains[measure]
     if everything.low > inside.high:
         found.append(
-            f"The {1 - report.supported:.0%} of the counterfactuals outside of support make the difference: without them "
-            f"{report.value(INSIDE, measure):.0%} of the units are right."
+            f"The {1 - report.supported:.0%} of the counterfactuals outside of support make the difference: without them, "
+            f"{report.value(INSIDE, measure):.0%} of the units are classified correctly."
         )
     elif inside.low > everything.high:
         found.append(
-            f"The counterfactuals outside of support are harmful: without them {report.value(INSIDE, measure):.0%} of "
-            "the units "
-            "are right. Leave them out."
+            f"The counterfactuals outside of support are harmful: without them, {report.value(INSIDE, measure):.0%} of "
+            "the units are classified correctly. Leave them out."
         )
     if best.gains[measure].low > everything.high:
         found.append(f"A better training set here is “{best.training_set}”, with {best.values[measure].value:.0%}.")
