@@ -28,6 +28,9 @@ def doctor(as_json: AsJson = False) -> None:
             raise typer.Exit(FAILED)
 
 
+PRECISIONS = {"32-true": "32 bits", "bf16-mixed": "bfloat16"}
+
+
 def _lines(found: "Diagnosis") -> list[str]:
     memory = "" if found.memory is None else f", {found.memory:.0f} GiB of memory"
     steps = ", ".join(
@@ -38,7 +41,8 @@ def _lines(found: "Diagnosis") -> list[str]:
         "Versions: " + ", ".join(f"{name} {version}" for name, version in found.versions.items()),
         f"Machine: {found.system}, {found.cores} core{'s' if found.cores > 1 else ''}{memory}",
         f"Device: {found.device}",
-        f"Speed: {steps} for a training step of the default image mechanism (32 grey images, 28 x 28)",
+        f"Speed: {steps} for a training step of the default image mechanism "
+        f"(32 grey images, 28 x 28, {PRECISIONS[found.precision]})",
         f"Cache: {found.cache} ({found.disk:.0f} GiB free)",
         *(found.unmet or ["Requirements: all met"]),
         *(f"Optional, not installed: {name} ({command})" for name, command in found.extras.items()),

@@ -18,7 +18,7 @@ from ..mechanisms.catalog import MECHANISMS, default_for
 from ..nn import seeded
 from .config import FitConfig
 from .device import device_of
-from .fabric import fabric_for
+from .fabric import fabric_for, precision_on
 from .stage import NodeTrainer
 from .threads import step_times, threads_to_try
 
@@ -40,6 +40,7 @@ class Diagnosis:
         unmet: One sentence for each requirement that is not met, with its remedy.
         extras: Optional features that are not installed, and the command that installs each.
         device: The device that "auto" stands for, with its name and memory.
+        precision: The precision in which images train there by default, "32-true" or "bf16-mixed".
         cores: Processor cores that this process may use.
         memory: Memory that this process may use, GiB; None where the system does not report it.
         cache: The folder of cached data sets and images.
@@ -53,6 +54,7 @@ class Diagnosis:
     unmet: tuple[str, ...]
     extras: dict[str, str]
     device: str
+    precision: str
     cores: int
     memory: float | None
     cache: str
@@ -75,6 +77,7 @@ def diagnose() -> Diagnosis:
         unmet=unmet,
         extras=extras,
         device=_described(device),
+        precision=precision_on(device, "auto"),
         cores=max(threads_to_try()),
         memory=_memory(),
         cache=str(cache),

@@ -16,13 +16,13 @@ REPEATED = ("Automatic Mixed Precision", "distributed_backend", "Initializing di
 
 
 def precision_on(device: torch.device, precision: str) -> str:
-    """The meaning of "auto" on a device: bfloat16 if it has matrix units for it, else 32 bits."""
+    """The meaning of "auto" on a device: bfloat16 if it multiplies matrices in it natively, else 32 bits."""
     if precision != "auto":
         return precision
     if device.type == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        fast = device.type == "cpu" and torch.cpu._is_amx_tile_supported()
+        fast = device.type == "cpu" and (torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
     return "bf16-mixed" if fast else "32-true"
 
 

@@ -40,6 +40,7 @@ def test_this_machine_meets_the_requirements_and_a_step_is_timed() -> None:
     assert (code, found["unmet"]) == (0, [])
     assert all(seconds > 0 for seconds in found["seconds"].values())
     assert found["versions"]["torch"] == version("torch")
+    assert found["precision"] in ("32-true", "bf16-mixed")
 
 
 @pytest.mark.usefixtures("quick")
