@@ -71,6 +71,7 @@ def bounds(
     return torch.cat(found).cpu().double().numpy()
 
 
+@torch.no_grad()
 def reconstruction_errors(
     scm: StructuralCausalModel, data: Dataset, units: ComparedUnits, *, image: str, seed: int
 ) -> NDArray[np.float64]:

@@ -325,6 +325,21 @@ def test_all_units_are_flagged_where_all_are_memorised() -> None:
     ).any()  # fits a little better than on held-out units
 
 
+def test_no_test_keeps_the_graph_of_a_gradient() -> None:
+    """It would hold the activations of every network in memory, for all units at once."""
+    data = table(visits=1)
+    small = {"mechanism": "conv-vae", "latent": 2, "local": 1, "width": 8, "blocks": 1}
+    scm = StructuralCausalModel(data.graph, {"the age": "linear-gaussian", "scan": small})
+    scm.initialize(data.part("train"))
+    kept: list[bool] = []
+    scm.declare_fitted().mechanisms["scan"].register_forward_hook(
+        lambda module, given, image: kept.append(image.requires_grad)
+    )
+    memorisation(scm.eval(), data, image="scan")
+    assert kept
+    assert not any(kept)
+
+
 def test_thumbnails_keep_small_images_and_shrink_large_ones() -> None:
     image = torch.arange(2 * 3 * 10 * 7).reshape(2, 3, 10, 7).float()
     assert torch.equal(thumbnails(image), image.flatten(1))
