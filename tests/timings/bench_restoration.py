@@ -1,11 +1,13 @@
 """How well a fitted run restores damaged images, next to what needs no model.
 
     python tests/timings/bench_restoration.py RUN [UNITS] [--only hidden] [--unknown] [--sigma 50] [--particles 50]
+    python tests/timings/bench_restoration.py pretrained:morphomnist 60 --study examples/morphomnist/study.yaml
 
-RUN is a finished run with one image. The pictures are test units with a quarter of their pixels hidden (a rectangle, or
-scattered ones), with noise, or at half the size; for each, PSNR (dB) and SSIM of the restored images and of biharmonic
-inpainting, total-variation denoising and bicubic interpolation, and how often the 90 % intervals of the pixels hold the true
-ones. The attributes are given; with --unknown all are inferred. The weight of total variation is chosen on validation rows.
+RUN is a finished run with one image, or a saved model; --study names the data of a saved model. The pictures are test units
+with a quarter of their pixels hidden (a rectangle, or scattered ones), with noise, or at half the size; for each, PSNR (dB)
+and SSIM of the restored images and of biharmonic inpainting, total-variation denoising and bicubic interpolation, and how
+often the 90 % intervals of the pixels hold the true ones. The attributes are given; with --unknown all are inferred. The
+weight of total variation is chosen on validation rows.
 """
 
 import argparse
@@ -27,7 +29,9 @@ from causalgen.graph import Variable
 from causalgen.reports.restoration_plot import interval
 from causalgen.scm import Damage, restore
 from causalgen.studies.asking import fitted_data, fitted_model
-from causalgen.studies.runfolder import read_run
+from causalgen.studies.saved_model import read_asked
+from causalgen.studies.schema import load_study
+from causalgen.studies.sources import load_data
 
 WEIGHTS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
 LEVEL = 0.9
@@ -198,17 +202,18 @@ def error(variable: Variable, rows: pd.DataFrame, truth: torch.Tensor) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("run", type=Path)
+    parser.add_argument("run", help="a run folder, a model folder or pretrained:NAME")
     parser.add_argument("units", type=int, nargs="?", default=100)
     parser.add_argument("--only", default="", help="damages whose name holds this")
+    parser.add_argument("--study", type=Path, help="study whose data a saved model was trained on")
     parser.add_argument("--unknown", action="store_true")
     parser.add_argument("--sigma", type=float, default=50.0)
     parser.add_argument("--particles", type=int, default=50)
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
-    run = read_run(asked.run)
+    run = read_asked(asked.run)
     scm = fitted_model(run)
-    data = fitted_data(run, scm)
+    data = fitted_data(run, scm) if asked.study is None else load_data(load_study(asked.study).data)
     node = scm.graph.images[0]
     units = dict(data.rows(list(data.split["test"][: asked.units])))
     few = data.rows(list(data.split["validation"][:VALIDATION]))[node]
