@@ -296,7 +296,7 @@ class CausalGraph:
         - `<->`, or the attribute `dir=both`, is a bidirected edge; `dir=back` reverses an edge.
         - A hidden node (`latent`, `unobserved`, `observed=no`, or DoWhy's label "Unobserved Confounders") is projected
           out: a hidden common cause becomes a bidirected edge, and a hidden intermediate variable becomes a direct
-              edge.
+          edge.
         - The attributes `kind`, `unit`, and, as JSON, `labels`, `support` and `image_shape` declare a variable. Other
           attributes, ports and the borders of subgraphs have no causal meaning and are left out.
         - A node `selected` by DAGitty is a selection node `[name]`: its parents decide which units are in the table. So is a
