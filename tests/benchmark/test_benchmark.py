@@ -152,7 +152,7 @@ def test_a_finished_cell_is_evaluated_under_another_protocol_without_training(
     page = run("morphodigits", result.folder, **both).page
     assert asked == ["published"]
     assert "| dcgan | 0.01 ±0.01 |" in page.split("Protocol `published`", 1)[1]
-    assert "earlier calls made conv-vae-seed0, conv-vae-seed0-tuned" in page
+    assert "earlier calls: conv-vae-seed0, conv-vae-seed0-tuned" in page
     assert (read_cell(cell)["status"], read_cell(cell)["seconds_per_1000"]) == ("finished", before)
     run("morphodigits", result.folder, **both)
     assert asked == ["published"]

@@ -74,7 +74,7 @@ def test_a_score_is_read_on_images(causalgen: Command, run: Path) -> None:
         ((), "leaves open which are meant"),
         (("--treatment", "pen", "--outcome", "nothing"), "nothing"),
         (("--treatment", "thickness"), "without weights"),
-        (("--treatment", "hurry", "--outcome", "intensity"), "has 2. Give the contrast"),
+        (("--treatment", "hurry", "--outcome", "intensity"), "has 2. Give a contrast"),
         (("--treatment", "pen", "--sizes", "ten"), "--sizes 100,200,400"),
         (("--treatment", "pen", "--read"), "measures on images (thickness)"),
         (("--treatment", "pen", "--cluster", "persons"), "Expected groups among"),

@@ -278,7 +278,7 @@ Y_HAT = predicted("y")
         (Y_HAT, {}, lambda d: d.assign(y=np.where(d.index < 20, d["y_hat"], np.nan)), DataError, "got 20. Label more"),
         (Y_HAT, {}, lambda d: d.assign(y=d["y_hat"]), DataError, "every row is labelled. Ask estimate_effect"),
         (predicted("t"), {}, lambda d: d.assign(t_hat=0.4), DataError, "labels of 't' in its proxy 't_hat'; got 0.4"),
-        ([Column("t", "measured", proxy="t_hat")], {}, None, DataError, "t is discrete.*no additive error"),
+        ([Column("t", "measured", proxy="t_hat")], {}, None, DataError, "t is discrete.*not an additive error"),
         (
             measured("y"),
             {},

@@ -154,7 +154,7 @@ def test_controls_are_rejected_where_something_is_hidden_and_only_there(sound: E
         (NegativeControl("z"), DataError, "which is one of them"),
         (NegativeControl("y"), DataError, "which is one of them"),
         (NegativeControl("lonely"), DataError, "have none in common"),
-        (NegativeControl("near"), DataError, "stay tied by t <-> near"),
+        (NegativeControl("near"), DataError, "remain connected by t <-> near"),
         (NegativeControl("befor"), UnknownNameError, "Did you mean 'before'"),
         (NegativeControl("before", role="cause"), DataError, "'outcome' or 'exposure'; got 'cause'"),
     ],

@@ -160,7 +160,7 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "level": ({"level": 95}, DataError, "level between 0 and 1"),
     "outcome": ({"outcome": "pian"}, UnknownNameError, "Did you mean 'pain'"),
     "treatment": ({"treatment": "doze"}, UnknownNameError, "doze"),
-    "no path": ({"treatment": "sex", "contrast": None}, DataError, "nothing to find"),
+    "no path": ({"treatment": "sex", "contrast": None}, DataError, "no effect to find"),
     "contrast": ({"contrast": (1, 1)}, DataError, "two different values"),
     "method": ({"methods": ["magic"]}, UnknownNameError, "magic"),
     "image": ({"reading": ReadOutcome("scan", len)}, DataError, "it has none"),

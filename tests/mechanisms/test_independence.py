@@ -183,4 +183,4 @@ def test_it_is_refused_with_differential_privacy() -> None:
     """The mean that is taken out is computed from the training units without noise."""
     graph = CausalGraph([("pen", "grey")], [PEN, GREY])
     scm = StructuralCausalModel(graph, {"grey": {"mechanism": "conv-vae", **SMALL, "independence": 1.0}})
-    assert "independence reads" in obstacles(scm.graph, scm.mechanisms)["grey"]
+    assert "independence estimates" in obstacles(scm.graph, scm.mechanisms)["grey"]

@@ -44,7 +44,7 @@ def test_a_copied_and_a_renamed_run_answer_alike(run: Path, tmp_path: Path) -> N
 
 def test_data_that_are_gone_are_named(run: Path, tmp_path: Path) -> None:
     (run.parent / "scans" / "003.png").unlink()
-    with pytest.raises(DataError, match=r"row 3, column 'scan': found no such file"):
+    with pytest.raises(DataError, match=r"row 3, column 'scan': found a file that no longer exists"):
         answer(read_run(run), ["7"], ["size+=0.1"])
     (run.parent / "table.csv").unlink()
     with pytest.raises(DataError, match=r"Expected a table at '.*table.csv'; it cannot be read: No such file"):

@@ -392,7 +392,7 @@ def test_mechanisms_with_several_objectives_are_refused() -> None:
 def test_fitted_and_frozen_mechanisms_are_refused() -> None:
     scm = model()
     scm.mechanisms["g"].declare_fitted()
-    with pytest.raises(PrivacyError, match="'g': it is fitted already"):
+    with pytest.raises(PrivacyError, match="'g': it is already fitted"):
         fit(scm, data(), CONFIG)
     scm = model()
     next(scm.mechanisms["im"].parameters()).requires_grad_(False)
@@ -421,7 +421,7 @@ def test_missing_values_and_tuning_are_refused(fitted) -> None:
         (lambda: fit(model(), data(), replace(CONFIG, privacy=Privacy(8, delta=1 / 500))), "delta below 1/500"),
         (lambda: fit(model(), data(), replace(CONFIG, privacy=Privacy(1e-6))), "epsilon above 0.0.*; got 1e-06"),
         (lambda: replace(CONFIG, precision="bf16-mixed"), "precision 'auto' or '32-true' with privacy"),
-        (lambda: replace(CONFIG, images=Stage(checkpointing=True)), "no checkpointing with privacy"),
+        (lambda: replace(CONFIG, images=Stage(checkpointing=True)), "checkpointing=False with privacy"),
     ],
 )
 def test_settings_that_protect_nothing_are_refused(make: Any, said: str) -> None:
