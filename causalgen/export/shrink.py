@@ -86,11 +86,10 @@ def compare(
 ) -> pd.DataFrame:
     """Compare size, speed and error of exports, one row each; the first is the reference.
 
-    Columns: precision; bytes (of both files); milliseconds (per unit, for abduction and prediction, all questions in
-        batches as
-    given); error (mean absolute difference of the images to the true counterfactuals, or to the reference's if there is
-    no truth; in the unit of the pixels, such as grey levels); change (of the error, relative to the reference's; NaN
-    without truth); labels (share of attribute values that differ from the reference's).
+    Columns: precision; bytes (of both files); milliseconds (per unit, for abduction and prediction, with the questions in
+    the given batches); error (mean absolute difference of the images to the true counterfactuals, or to the reference's
+    if there is no truth; in the unit of the pixels, such as grey levels); change (of the error, relative to the
+    reference's; NaN without truth); labels (share of attribute values that differ from the reference's).
     """
     graph = scm.graph
     known = all(question.truth is not None for question in questions)

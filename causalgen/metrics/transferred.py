@@ -41,9 +41,9 @@ def transfer_report(
     """Errors of the attributes shown by images, one row for each attribute that can be read from the first image.
 
     Columns: attribute; part (kept, taken, followed); unit; and the mean absolute error, for labels the share of wrong
-        ones, of the transfer, of the unchanged content, of both controls (all attributes, histogram), and the floor:
-        the same reading of
-    the content's images against the content's own values. An image that cannot be measured makes its error NaN.
+    ones, of the transfer, of the unchanged content, of both controls (all attributes, histogram), and the floor: the
+    same reading of the content's images against the content's own values. An image that cannot be measured makes its
+    error NaN.
 
     Args:
         content: Units without particles.
