@@ -135,7 +135,7 @@ def _range(rows: pd.DataFrame, row: str) -> str:
 def _limits(content: ReportContent) -> str:
     """State the number of counterfactuals beyond support, and of concerns about the effects."""
     texts = [_support(content.metrics.to_frame())] if content.metrics is not None and len(content.metrics) else []
-    checks = [check for findings in content.effects for check in findings.checks]
+    checks = [check for findings in content.effects for check in findings.checks if check.subject == "estimate"]
     if checks:
         found = sum(bool(check.concern) for check in checks)
         verb = "raises" if found < 2 else "raise"

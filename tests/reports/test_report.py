@@ -12,6 +12,7 @@ from html_page import Page
 
 from causalgen.datasets import Dataset
 from causalgen.effects import EffectReport, Estimate
+from causalgen.effects.concerns import Subject, remark
 from causalgen.errors import RunFolderError
 from causalgen.graph import CausalGraph, Variable
 from causalgen.metrics import MetricResult, MetricTable
@@ -163,6 +164,14 @@ def test_the_answer_is_three_sentences_with_numbers(full: ReportContent, page: P
     words = " ".join(page.text.split())
     for text in ("Asked 42 of 50", effects, quality, limits):
         assert text in words
+
+
+@pytest.mark.parametrize("subject", ["comparison", "images"])
+def test_the_first_screen_counts_the_concerns_that_the_sections_count(full: ReportContent, subject: Subject) -> None:
+    """A remark about what an estimate is compared with is no concern about the estimate, on no screen."""
+    (first, *others) = full.effects
+    noted = replace(first, report=replace(first.report, remarks=(remark("Many images are extrapolated.", subject),)))
+    assert run_answer(replace(full, effects=[noted, *others]))[-1] == run_answer(full)[-1]
 
 
 def test_the_answer_names_the_greatest_drift_of_what_should_stay(full: ReportContent) -> None:
