@@ -9,8 +9,7 @@ import typer
 
 from .failures import failures
 from .options import Cluster, Kinds, MissingWords, TableSeed
-from .tables import kinds, names, without_words
-from .tables import missing_words as read_words
+from .tables import kinds, names, without_words, words_in
 from .terminal import print_table
 from .threads import Threads, cap_threads
 
@@ -84,7 +83,7 @@ def discover(
     """
     with failures():
         _refuse_unused(algorithm, alpha, bootstrap, jobs)
-        source = _read(table, read_words(missing_words or ()))
+        source = _read(table, words_in(missing_words or ()))
         from ..discovery import discover as search
         from ..studies.graphs import find_graph
 

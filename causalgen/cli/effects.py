@@ -19,8 +19,7 @@ from .options import (
     TableFile,
     TableSeed,
 )
-from .tables import kinds, names, sides, table_of, treatments
-from .tables import missing_words as read_words
+from .tables import kinds, names, sides, table_of, treatments, words_in
 from .terminal import print_json, print_text
 from .threads import Threads, cap_threads
 
@@ -153,7 +152,7 @@ def effects(
         for name in (*asked, outcome):
             assumed.require(name)
         compared = sides(contrast, asked)
-        absent = read_words(missing_words or ())
+        absent = words_in(missing_words or ())
         rows = table_of(table, assumed, absent)
         from ..datasets.declared import declare_kinds
         from ..effects import estimate_effect

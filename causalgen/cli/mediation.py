@@ -18,8 +18,7 @@ from .options import (
     TableFile,
     TableSeed,
 )
-from .tables import kinds, table_of, treatments
-from .tables import missing_words as read_words
+from .tables import kinds, table_of, treatments, words_in
 from .terminal import print_files, print_json
 from .threads import Threads, cap_threads
 
@@ -98,7 +97,7 @@ def mediation(
             _mediators(assumed, mediator or (), valued=estimand is EstimandWord.controlled),
             path,
         )
-        rows = table_of(table, assumed, read_words(missing_words or ()))
+        rows = table_of(table, assumed, words_in(missing_words or ()))
         from ..mediation import estimate_nested
 
         cap_threads()

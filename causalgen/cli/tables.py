@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..datasets.table.words import MissingWord
     from ..graph import CausalGraph
 
-__all__ = ["kinds", "missing_words", "names", "sides", "table_of", "treatments", "without_words"]
+__all__ = ["kinds", "names", "sides", "table_of", "treatments", "without_words", "words_in"]
 
 KINDS = ("continuous", "binary", "categorical", "ordinal")
 
@@ -64,10 +64,10 @@ def without_words(
     return rows
 
 
-def missing_words(texts: Iterable[str]) -> "list[MissingWord]":
+def words_in(texts: Iterable[str]) -> "list[MissingWord]":
     """List words and numbers that stand for missing values; a text may contain several, separated by commas.
 
-    >>> missing_words(["n/a, .,-9", '"a, b"'])
+    >>> words_in(["n/a, .,-9", '"a, b"'])
     ['n/a', '.', -9.0, 'a, b']
     """
     return [_number(cell.strip()) for text in texts for cell in _cells(text) if cell.strip()]

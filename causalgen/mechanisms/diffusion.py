@@ -117,15 +117,14 @@ class Diffusion(TransportMechanism):
         backbone = self.backbone
         # Angle of pure noise: the last one that a frozen backbone was trained with.
         self.span = 0.5 * math.pi if backbone is None else backbone.span
-        if backbone is not None:
-            self.options["network"] = {"folder": backbone.folder, "rank": backbone.rank}
-            self.privacy_obstacle = "its backbone has learned from images without privacy"
         self.exact = sampler == "bdia"
         self.damping = KEPT ** (1 / steps)
         self.tolerance = RETURNED * (self.high - self.low)
         if not self.exact:
             self.works = ("diffusion",)
         if backbone is not None:
+            self.options["network"] = {"folder": backbone.folder, "rank": backbone.rank}
+            self.privacy_obstacle = "its backbone has learned from images without privacy"
             self.works = (*self.works, "low-rank")
 
     @property

@@ -179,7 +179,7 @@ def _outside(scm: StructuralCausalModel) -> list[str]:
     if not lines:
         return []
     return [
-        "**This folder is not complete.** Its model also needs the following files, whose licence holds, too:",
+        "**This folder is not complete.** Its model also needs the following files, whose licences apply as well:",
         "",
         *lines,
         "",

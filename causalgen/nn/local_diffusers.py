@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 MOST_BYTES = 1_000_000
-"""Greatest size of a config."""
+"""Maximum size of a config."""
 SCHEDULE = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "rescale_betas_zero_snr")
 """Entries of a scheduler's config that its noise levels depend on."""
 PREDICTIONS = ("epsilon", "v_prediction")
@@ -79,7 +79,7 @@ def read_network(folder: str, wanted: FolderOf) -> Any:
     config, path = read_config(folder, wanted), Path(folder)
     if torch.get_default_device().type == "meta":
         return build_network(config, wanted)
-    cls = _diffusers_class(wanted)
+    cls = getattr(_diffusers(wanted), wanted.cls)
     if not any(path.glob("*.safetensors")):
         pickled = any(path.glob("*.bin"))
         found = "pickled weights only, which could run code. Convert them with save_pretrained" if pickled else "none"
@@ -106,7 +106,7 @@ def build_network(config: Mapping[str, Any], wanted: FolderOf) -> Any:
         ImportError: diffusers is not installed.
         DataError: It describes none.
     """
-    cls = _diffusers_class(wanted)
+    cls = getattr(_diffusers(wanted), wanted.cls)
     try:
         return cls.from_config(dict(config))
     except Exception as error:
@@ -120,6 +120,7 @@ def read_schedule(folder: str) -> tuple[Tensor, str]:
         The share of the variance that is signal at each training step, `(steps,)` in 64 bits; "epsilon" or "v_prediction".
 
     Raises:
+        ImportError: diffusers is not installed.
         DataError: No schedule, or one that the backbone cannot be used with.
     """
     path = _schedule_path(folder)
@@ -139,11 +140,10 @@ def read_schedule(folder: str) -> tuple[Tensor, str]:
         raise DataError(
             f"Expected a backbone that predicts {' or '.join(PREDICTIONS)} in '{path}'; got {prediction!r}."
         )
-    from diffusers import DDPMScheduler
-
+    diffusers = _diffusers(BACKBONE)
     try:
         with torch.device("cpu"):  # also where a description is built on the meta device
-            scheduler: Any = DDPMScheduler(**{key: config[key] for key in SCHEDULE if key in config})
+            scheduler: Any = diffusers.DDPMScheduler(**{key: config[key] for key in SCHEDULE if key in config})
             signal = scheduler.alphas_cumprod.double()
     except Exception as error:
         raise DataError(f"Expected a noise schedule in '{path}'; it cannot be read: {error}") from None
@@ -172,11 +172,11 @@ def _json(path: Path) -> dict[str, Any]:
     return found
 
 
-def _diffusers_class(wanted: FolderOf) -> Any:
+def _diffusers(wanted: FolderOf) -> Any:
     try:
         import diffusers
     except ImportError:
         raise ImportError(
             f"Expected diffusers to read a frozen {wanted.what}; it is not installed. Run: pip install 'causalgen[diffusers]'"
         ) from None
-    return getattr(diffusers, wanted.cls)
+    return diffusers

@@ -4,6 +4,7 @@ import copy
 import json
 import shutil
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -343,3 +344,9 @@ def test_a_study_names_the_folders_from_its_own_place(pipeline: Path, monkeypatc
     assert image["codec"]["folder"] == str(pipeline / "vae")
     monkeypatch.chdir(path.parent)
     assert load_study("study.yaml").fingerprint == load_study(path).fingerprint
+
+
+def test_without_diffusers_the_message_names_the_extra(pipeline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    with pytest.raises(ImportError, match=r"frozen backbone; .* pip install 'causalgen\[diffusers\]'"):
+        FrozenUNet(str(pipeline / "unet"), rank=2)
