@@ -136,7 +136,8 @@ class SectionMaker:
         points = [_titled(text) for text in self.findings.concerns]
         if not points:
             return [Part(text=self.findings.headline)]
-        counted = f"{len(points)} of {len(self.findings.checks)} checks raise{'s' * (len(points) == 1)} a concern"
+        made = sum(check.subject == "estimate" for check in self.findings.checks)
+        counted = f"{len(points)} of {made} checks raise{'s' * (len(points) == 1)} a concern"
         rest = points[MOST_OPEN:]
         more = [Part(fold=f"{len(rest)} further concerns", points=rest)] if rest else []
         return [Part(alert=counted, points=points[:MOST_OPEN]), *more]
