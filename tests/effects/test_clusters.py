@@ -8,6 +8,7 @@ from scipy.stats import t as student
 from causalgen.effects import dose_response, effects_by_group, estimate_effect
 from causalgen.effects.estimators.basis import FlexibleBasis
 from causalgen.effects.estimators.folds import cross_folds
+from causalgen.effects.estimators.outcome_model import PENALTIES, OutcomeModel
 from causalgen.errors import DataError
 from causalgen.graph import CausalGraph
 
@@ -61,6 +62,44 @@ def test_folds_without_a_stratum_for_every_fold_still_keep_clusters() -> None:
     clusters, arm = np.repeat(np.arange(6), 2), np.array([0, 0, 1, 1, 2, 2, 0, 1, 1, 2, 0, 2])
     scored = [score for _, score in cross_folds(12, 5, 0, arm=arm, clusters=clusters)]
     assert sorted(np.concatenate(scored)) == list(range(12))
+
+
+def weak(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Twelve features of which one matters, little next to the noise."""
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(rows, 12))
+    return features, 0.3 * features[:, 0] + rng.normal(size=rows)
+
+
+@pytest.mark.parametrize("bounds", [None, (0.0, 1.0)], ids=["ridge", "logistic"])
+def test_copies_of_a_row_are_penalised_as_one_and_different_rows_of_a_cluster_are_not(
+    bounds: tuple[float, float] | None,
+) -> None:
+    features, value = weak(200)
+    outcome = value if bounds is None else (value > 0).astype(float)
+    alone = OutcomeModel(bounds, None).fit(features, outcome, clusters=np.arange(200))
+    copied = OutcomeModel(bounds, None).fit(features.repeat(5, 0), outcome.repeat(5), clusters=np.arange(200).repeat(5))
+    np.testing.assert_allclose(copied.coef_, alone.coef_, rtol=1e-3, atol=1e-4)
+    assert copied.penalty_ == pytest.approx(5 * alone.penalty_)
+    by_chance = OutcomeModel(bounds, None).fit(features, outcome, clusters=np.arange(200) % 40)
+    assert by_chance.penalty_ == pytest.approx(alone.penalty_)
+
+
+@pytest.mark.parametrize("clusters", [np.arange(90) // 3, np.arange(90) % 7, np.minimum(np.arange(90), 12)])
+def test_a_penalty_is_chosen_by_refits_without_whole_clusters(clusters: np.ndarray) -> None:
+    features, outcome = weak(90, seed=1)
+    _, own = np.unique(clusters, return_inverse=True)
+    losses = []
+    for relative in PENALTIES:
+        loss = 0.0
+        for fold in range(20):
+            out = own % 20 == fold
+            if out.any():
+                found = OutcomeModel(penalty=relative * 90).fit(features[~out], outcome[~out])
+                loss += np.sum((found.predict(features[out]) - outcome[out]) ** 2)
+        losses.append(loss)
+    chosen = OutcomeModel(penalty=None).fit(features, outcome, clusters=clusters)
+    assert chosen.penalty_ == pytest.approx(90 * PENALTIES[int(np.argmin(losses))])
 
 
 def test_a_bootstrap_refits_the_estimator_and_not_a_coarser_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,13 @@ from sklearn.base import BaseEstimator, RegressorMixin
 __all__ = ["OutcomeModel", "second_moments", "within_reach"]
 
 Array = NDArray[np.float64]
+Rows = NDArray[np.int64]
 
 PENALTIES = tuple(10.0**power for power in (0, -1, -2, -3, -4, -5))
 """Candidate ridge penalties for leave-one-out prediction, as shares of the rows used, largest first."""
 ROWS_FOR_CHOICE = 1_000
+CLUSTERS_FOR_CHOICE = 20
+"""Whole clusters on which a penalty is chosen at least, however many rows they have, and the folds they make."""
 CHUNK = 20_000
 MOST_STEPS = 50
 STEPS_FOR_CHOICE = 2
@@ -42,7 +45,8 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
     Args:
         bounds: Least and greatest value of the variable; None for one without limits.
         penalty: Ridge penalty on the coefficients of standardised features; the intercept is free. None chooses it
-            by leave-one-out prediction of at most 1,000 rows, among `PENALTIES` times their number.
+            by leave-one-out prediction of about 1,000 rows, or of whole clusters with as many, among `PENALTIES`
+            times their number.
     """
 
     def __init__(self, bounds: tuple[float, float] | None = None, penalty: float | None = 0.01) -> None:
@@ -54,14 +58,14 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         features: Array,
         outcome: Array,
         sample_weight: Array | None = None,
-        clusters: NDArray[np.int64] | None = None,
+        clusters: Rows | None = None,
         start: Array | None = None,
     ) -> "OutcomeModel":
         """Fit on features `(rows, features)` and values `(rows,)`; a row counts `sample_weight` times.
 
-        With `clusters` (a number for each row) the penalty is chosen on one row of each, since other rows of a cluster
-        would leak information. Newton's method starts from intercept and coefficients of similar data, if given;
-        features beyond theirs come last.
+        With `clusters` (a number for each row) the penalty is chosen by leaving out whole clusters, since other rows of
+        a cluster would leak information. Newton's method starts from intercept and coefficients of similar data, if
+        given; features beyond theirs come last.
         """
         rows = len(outcome)
         share = outcome if self.bounds is None else (outcome - self.bounds[0]) / self._width
@@ -71,12 +75,8 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
             first[: len(start)] = start[: len(first)]
         penalty = self.penalty
         if penalty is None:
-            few = np.arange(rows) if clusters is None else np.unique(clusters, return_index=True)[1]
-            copies = rows / len(few)
-            if len(few) > ROWS_FOR_CHOICE:
-                few = few[np.linspace(0, len(few) - 1, ROWS_FOR_CHOICE).astype(int)]
-            penalty, first = self._choose(features[few], share[few], weights[few])
-            penalty *= copies  # the best penalty grows with the number of copies of a row, not with the number of rows
+            few, folds = _rows_for_choice(rows, clusters)
+            penalty, first = self._choose(features[few], share[few], weights[few], folds)
         if rows > 2 * ROWS_TO_START:  # a few rows suffice to start close enough for two or three steps over all rows
             few = np.linspace(0, rows - 1, ROWS_TO_START).astype(int)
             first = self._newton(features[few], share[few], weights[few], penalty, first)
@@ -182,17 +182,17 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         residual = weights * (share - mean)
         return np.concatenate([[residual.sum()], residual @ features - penalty * solution[1:]]), local
 
-    def _choose(self, features: Array, share: Array, weights: Array) -> tuple[float, Array]:
-        """The penalty with the lowest leave-one-out loss, and its solution."""
+    def _choose(self, features: Array, share: Array, weights: Array, folds: list[Rows]) -> tuple[float, Array]:
+        """The penalty with the lowest loss on rows left out, one by one or `folds` of them together; its solution."""
         best, chosen, kept = np.inf, 0.0, np.zeros(features.shape[1] + 1)
-        for penalty, solution, inverse in self._candidates(features, share, weights):
-            loss = self._left_out_loss(features, share, weights, solution, inverse)
+        for penalty, solution, curvature in self._candidates(features, share, weights):
+            loss = self._left_out_loss(features, share, weights, solution, curvature, folds)
             if loss < best:
                 best, chosen, kept = loss, penalty, solution
         return chosen, kept
 
     def _candidates(self, features: Array, share: Array, weights: Array) -> Iterator[tuple[float, Array, Array]]:
-        """Every penalty with its solution and the inverse of the curvature there."""
+        """Every penalty with its solution and the curvature there."""
         solution, rows = np.zeros(features.shape[1] + 1), len(share)
         if self.bounds is None:  # the penalty changes only the diagonal of the moments
             gram, moments = (
@@ -200,29 +200,55 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
                 self._gradient(features, share, weights, 0.0, solution)[0],
             )
             for relative in PENALTIES:
-                inverse = _inverse(_penalised(gram.copy(), relative * rows))
-                yield relative * rows, inverse @ moments, inverse
+                curvature = _penalised(gram.copy(), relative * rows)
+                yield relative * rows, _solver(curvature, singular=False)(moments), curvature
             return
         for relative in PENALTIES:
             solution = self._newton(features, share, weights, relative * rows, solution, STEPS_FOR_CHOICE)
             local = self._gradient(features, share, weights, relative * rows, solution)[1]
-            yield relative * rows, solution, _inverse(_penalised(second_moments(features, local), relative * rows))
+            yield relative * rows, solution, _penalised(second_moments(features, local), relative * rows)
 
-    def _left_out_loss(self, features: Array, share: Array, weights: Array, solution: Array, inverse: Array) -> float:
-        """Loss of every row's prediction without it; `inverse` is that of the curvature at the solution."""
+    def _left_out_loss(
+        self, features: Array, share: Array, weights: Array, solution: Array, curvature: Array, folds: list[Rows]
+    ) -> float:
+        """Loss of the predictions without a row or its fold, by one step of Newton's method from the solution."""
         index = features @ solution[1:] + solution[0]
         mean = index if self.bounds is None else expit(index)
         local = weights if self.bounds is None else weights * np.maximum(mean * (1 - mean), LEAST_CURVATURE)
+        residual = weights * (share - mean)
         design = np.column_stack([np.ones(len(features)), features])
-        spread = np.sum(design @ inverse * design, axis=1)
-        leverage = np.minimum(local * spread, 1 - 1e-6)
-        left_out = index - spread * weights * (share - mean) / (1 - leverage)
+        if not folds:
+            spread = np.sum(design @ _inverse(curvature) * design, axis=1)
+            left_out = index - spread * residual / (1 - np.minimum(local * spread, 1 - 1e-6))
+            return float(weights @ self._loss(left_out, share))
+        left_out = index.copy()
+        for rows in folds:
+            without = curvature - (design[rows].T * local[rows]) @ design[rows]
+            left_out[rows] -= design[rows] @ np.linalg.solve(without, residual[rows] @ design[rows])
         return float(weights @ self._loss(left_out, share))
 
     @property
     def _width(self) -> float:
         assert self.bounds is not None
         return self.bounds[1] - self.bounds[0]
+
+
+def _rows_for_choice(rows: int, clusters: Rows | None) -> tuple[Rows, list[Rows]]:
+    """Rows on which a penalty is chosen, and which of them are left out together: none, or those of whole clusters."""
+    if clusters is None:
+        few = np.arange(rows)
+        return (few if rows <= ROWS_FOR_CHOICE else np.linspace(0, rows - 1, ROWS_FOR_CHOICE).astype(int)), []
+    _, own, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    kept = min(len(sizes), max(CLUSTERS_FOR_CHOICE, round(ROWS_FOR_CHOICE / sizes.mean())))
+    chosen = np.linspace(0, len(sizes) - 1, kept).astype(int)
+    place = np.full(len(sizes), -1)
+    place[chosen] = np.arange(kept) % CLUSTERS_FOR_CHOICE
+    few = np.argsort(own, kind="stable")
+    few = few[place[own[few]] >= 0]
+    if len(few) > ROWS_TO_START:  # very large clusters keep some of their rows each
+        few = few[np.linspace(0, len(few) - 1, ROWS_TO_START).astype(int)]
+    fold = place[own[few]]
+    return few, [np.flatnonzero(fold == number) for number in range(min(kept, CLUSTERS_FOR_CHOICE))]
 
 
 def _chunks(rows: int) -> Iterator[slice]:
