@@ -2,7 +2,7 @@
 
 - Truth values, words, and whole numbers with at most ten different values are labels: binary with two, categorical with
   more. A pandas categorical is categorical, or ordinal if it is ordered; categories without rows are left out.
-- Two different numbers are labels as well, whole or not.
+- Two different numbers are labels as well, whole or not. Labels ascend, but of two words the negative one comes first.
 - All other numbers are continuous. Text that spells numbers counts as numbers.
 - Ages as DICOM writes them (058Y, 003M) are years, if every cell of the column is one.
 - Dates, times, complex numbers and nested values are refused, and so are words that identify the rows.
@@ -26,6 +26,7 @@ from ..errors import DataWarning, warn
 from ..graph import Variable
 from .ages import ages_in_years
 from .hints import alike, maybe_codes
+from .label_order import negative_first
 
 __all__ = [
     "BEYOND_INT64",
@@ -383,10 +384,11 @@ def _number(value: Any) -> int | float:
 
 
 def _in_order(column: pd.Series, words: Sequence[Any]) -> list[Any]:
-    """The categories of a pandas categorical unchanged; else numbers before words, each ascending."""
+    """The categories of a pandas categorical unchanged; else numbers before words, each ascending, but 'nein' before 'ja'."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return [_number(item) if _is_number(item) else plain(item) for item in column.dtype.categories]
-    return sorted(dict.fromkeys(words), key=lambda word: (isinstance(word, str), word))
+    labels = sorted(dict.fromkeys(words), key=lambda word: (isinstance(word, str), word))
+    return list(negative_first(*labels)) if len(labels) == 2 else labels
 
 
 def _is_number(item: Any) -> bool:
