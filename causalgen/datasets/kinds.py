@@ -384,7 +384,7 @@ def _number(value: Any) -> int | float:
 
 
 def _in_order(column: pd.Series, words: Sequence[Any]) -> list[Any]:
-    """The categories of a pandas categorical unchanged; else numbers before words, each ascending, but 'nein' before 'ja'."""
+    """The categories of a pandas categorical; else numbers before words, each ascending, but 'nein' before 'ja'."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return [_number(item) if _is_number(item) else plain(item) for item in column.dtype.categories]
     labels = sorted(dict.fromkeys(words), key=lambda word: (isinstance(word, str), word))

@@ -4,13 +4,13 @@ from collections.abc import Hashable
 
 __all__ = ["negative_first"]
 
-NEGATIVE = frozenset(
-    "n no not none never off absent false negative neg control placebo untreated unexposed healthy normal benign "
-    "nein falsch negativ gesund non jamais faux absente négatif não nao nunca falso nee nooit niet "
-    "nej nei nem hayır нет не 否 いいえ 아니요".split()
-)
+NEGATIVE = """
+n no not none never off absent false negative neg control placebo untreated unexposed healthy normal benign
+nein falsch negativ gesund non jamais faux absente négatif não nao nunca falso nee nooit niet nej nei nem hayır нет не
+否 いいえ 아니요
+"""
 """Words for the absence of something, compared without regard to case."""
-NEGATIONS = frozenset("no non not un in a without kein keine nicht ohne sans sin senza".split())
+NEGATIONS = "no non not un in a without kein keine nicht ohne sans sin senza"
 """Prefixes that turn a label into its opposite, as in 'untreated' and 'no glasses'."""
 
 
@@ -28,4 +28,5 @@ def _denies(label: Hashable, other: Hashable) -> bool:
     if not isinstance(label, str) or not isinstance(other, str):
         return False
     word, opposite = label.casefold(), other.casefold()
-    return word in NEGATIVE or (word.endswith(opposite) and word.removesuffix(opposite).rstrip(" -_") in NEGATIONS)
+    prefix = word.removesuffix(opposite).rstrip(" -_")
+    return word in NEGATIVE.split() or (word.endswith(opposite) and prefix in NEGATIONS.split())

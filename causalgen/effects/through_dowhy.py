@@ -40,11 +40,13 @@ from .table import EncodedTable
 
 __all__ = ["through_dowhy"]
 
+ROBUST = "Robust interval (HC1, or by cluster)."
+MEANS = f"Difference between the means of the two groups without adjustment: an association. {ROBUST}"
 NAIVE_NOTES = {
-    "binary": "Difference between the means of the two groups without adjustment: an association. Robust interval (HC1).",
-    "categorical": "Difference between the means of the two groups without adjustment: an association. Robust interval (HC1).",
+    "binary": MEANS,
+    "categorical": MEANS,
     "continuous": "Slope of the outcome on the treatment alone, times the difference between the two values: an association. "
-    "Robust interval (HC1).",
+    + ROBUST,
 }
 
 

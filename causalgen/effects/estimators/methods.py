@@ -55,7 +55,7 @@ METHODS: dict[str, Method] = {
         kinds=ALL,
         build=lambda estimand, table, seed: LinearAdjustment(estimand, discrete=table.kind == "categorical"),
         note="Linear regression of the outcome on treatment and adjustment set. It is right only if the outcome is linear in "
-        "both and the effect is the same in all rows. Robust interval (HC1).",
+        "both and the effect is the same in all rows. Robust interval (HC1, or by cluster).",
         populations=("whole", "overlap", "treated", "control"),
         default=True,
         joint=True,
