@@ -15,7 +15,7 @@ from ..datasets.table.pixels import Rendering, decode_image
 from ..errors import DataError, RunFolderError, UnknownNameError, nearest
 from ..graph import Variable
 from ..spreadsheets import restored
-from .folder_format import DESCRIPTION, DRAW, GROUP, ROW, SUPPORTED, TABLE
+from .folder_format import DESCRIPTION, DRAW, ROW, SUPPORTED, TABLE
 
 __all__ = ["AugmentedImages"]
 
@@ -100,8 +100,7 @@ def _described(folder: Path) -> dict[str, Any]:
 def _read(path: Path, variables: Mapping[str, Variable]) -> pd.DataFrame:
     """Read the table as written, with labels as declared."""
     table = restored(pd.read_csv(path, dtype=str, keep_default_na=False))
-    for name in (GROUP, DRAW):
-        table[name] = table[name].astype("int64")
+    table[DRAW] = table[DRAW].astype("int64")
     table[SUPPORTED] = table[SUPPORTED] == "True"
     for name, variable in variables.items():
         if variable.is_discrete:

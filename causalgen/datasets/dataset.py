@@ -82,6 +82,7 @@ class Dataset:
         incomplete: By split, storage places in `values` of further rows with missing attributes. Training infers them
             (see `whole`); apart from it, only `evidence` reads these rows.
         incomplete_labels: By split, labels of the rows of `incomplete`, which `frame` and `split` lack.
+        group_names: The name of every group by its number, such as those of patients; None if they have none.
 
     Raises:
         DataError: A column is missing or unknown, has the wrong length, shape or codes, holds NaN or values outside its
@@ -99,6 +100,7 @@ class Dataset:
     labels: "pd.Index | None" = None
     incomplete: Mapping[str, Tensor] = field(default_factory=dict)
     incomplete_labels: Mapping[str, RowLabels] = field(default_factory=dict)
+    group_names: "pd.Index | None" = None
 
     def __post_init__(self) -> None:
         from .validate import check_dataset

@@ -186,7 +186,7 @@ class _Writer:
             yield self._table(draw, files), draw
 
     def _table(self, draw: AugmentedDraw, files: Mapping[str, list[str]]) -> pd.DataFrame:
-        graph = self.units.data.graph
+        graph, named = self.units.data.graph, self.units.data.group_names
         attributes = to_frame(graph, {name: draw.values[name] for name in graph.attributes})
         for name in attributes.columns:
             if attributes[name].dtype == object:
@@ -194,7 +194,7 @@ class _Writer:
         about = {
             SPLIT: draw.split,
             ROW: [_plain(row) for row in draw.rows],
-            GROUP: draw.groups.numpy(),
+            GROUP: draw.groups.numpy() if named is None else named[draw.groups.numpy()],
             DRAW: draw.number,
             SET: self._set(draw, attributes) if draw.number else "",
             SUPPORTED: draw.supported.numpy(),

@@ -115,6 +115,25 @@ def test_spaces_make_no_other_group() -> None:
     assert len(data.group.unique()) == ROWS // 2
 
 
+@pytest.mark.parametrize("how", [{}, {"rows": 17}, {"missing": "drop"}, {"missing": "model"}], ids=str)
+@pytest.mark.parametrize("ids", [[f"P-{n:03d} " for n in range(15)], [*range(900, 915)], [7.0, *range(14)]], ids=str)
+def test_groups_keep_their_names(ids: list[Any], how: dict[str, Any]) -> None:
+    rng = np.random.default_rng(1)
+    patient = pd.Series(ids).sample(ROWS, replace=True, random_state=2).to_numpy()
+    frame = table(np.arange(ROWS) * 0.5, patient=patient).set_index(pd.Index([f"v{n}" for n in rng.permutation(ROWS)]))
+    frame.loc[frame.index[[4, 9]], "b"] = np.nan if "missing" in how else 0.5
+    if how.get("missing") == "drop":
+        frame.loc[frame.index[1], "patient"] = None
+    data = load_table(frame, "a -> b", group="patient", **how)
+    assert data.group_names is not None
+    named = data.group_names[data.group.numpy()]
+    wanted = [
+        name.strip() if isinstance(name, str) else f"{name:g}" for name in frame.loc[data.frame().index, "patient"]
+    ]
+    assert list(named) == wanted
+    assert len(data.group_names) == len(set(wanted))
+
+
 def test_a_graph_without_nodes_and_a_support_upside_down() -> None:
     with pytest.raises(DataError, match="got one without nodes"):
         index_table(table(np.arange(ROWS) * 0.5), "")

@@ -16,7 +16,7 @@ from .columns import Columns
 from .faults import Faults
 from .splits import DRAWN, SplitLike, draw_rows, named_splits, split_groups
 
-__all__ = ["Choice", "ChosenRows", "choose_rows", "without_holes"]
+__all__ = ["Choice", "ChosenRows", "choose_rows", "groups_of", "without_holes"]
 
 SHOWN = 5
 FEW = 10
@@ -75,7 +75,7 @@ def choose_rows(
     if not faults.found:
         _refuse_few(kept, faults.source)
         _vary(columns, kept, f"rows that are used, out of {len(frame)}", faults)
-    groups = np.arange(len(kept)) if choice.group is None else _groups(frame[choice.group].iloc[kept])
+    groups = np.arange(len(kept)) if choice.group is None else groups_of(frame[choice.group].iloc[kept])[0]
     chosen = ChosenRows(kept, groups, _split(frame, kept, groups, choice, faults, notes))
     if faults.found or not chosen.split:
         return chosen
@@ -124,9 +124,11 @@ def _refuse_few(kept: NDArray[np.int64], name: str) -> None:
         )
 
 
-def _groups(column: pd.Series) -> NDArray[np.int64]:
-    """A number for every group; spaces around its name are ignored."""
-    return pd.factorize(column.astype("string").str.strip())[0].astype(np.int64)
+def groups_of(column: pd.Series) -> tuple[NDArray[np.int64], pd.Index]:
+    """The number of every row's group in order of appearance, and the groups' names without surrounding spaces."""
+    whole = column.convert_dtypes(convert_string=False, convert_boolean=False)  # 17 next to a hole is not 17.0
+    numbers, names = pd.factorize(whole.astype("string").str.strip())
+    return numbers.astype(np.int64), pd.Index(names.astype(object))
 
 
 def _split(

@@ -16,7 +16,7 @@ from ...graph import CausalGraph
 from ...graph.parse import EdgesLike
 from ..at_random import AT_RANDOM
 from .attributes import Attribute
-from .chosen import Choice, choose_rows, without_holes
+from .chosen import Choice, choose_rows, groups_of, without_holes
 from .column_match import find_column, match_one
 from .columns import Columns, TableLike, as_labelled_frame, image_folder, read_columns
 from .declare import VariablesLike, check_words, read_declarations
@@ -51,6 +51,7 @@ class TableIndex:
         split: Rows of each split, as positions among `rows`.
         incomplete: Rows of each split with missing attributes, which training infers; empty unless `missing` is "model".
         group: `(len(rows),)` group of each kept row.
+        group_names: Name of every group by its number; None if every row is a group.
         unused: Columns that are not part of the graph.
         group_meaning: Meaning of a group.
         titles: Column of the table by node; images in memory have none.
@@ -72,6 +73,7 @@ class TableIndex:
     dropped: dict[str, int]
     split: dict[str, Tensor] = field(repr=False)
     group: NDArray[np.int64] = field(repr=False)
+    group_names: pd.Index | None = field(repr=False)
     unused: tuple[str, ...]
     group_meaning: str
     titles: dict[str, str] = field(default_factory=dict, repr=False)
@@ -250,6 +252,7 @@ def index_table(
         dropped=counted,
         split=chosen.split,
         group=chosen.groups,
+        group_names=None if group is None else groups_of(frame[group].iloc[chosen.kept])[1],
         unused=tuple(title for title in frame.columns if title not in used),
         group_meaning=f"one {group}" if group else "",
         titles=columns.titles,

@@ -132,6 +132,7 @@ def load_index(
         values=Store(values, None if torch.equal(place, torch.arange(len(rows))) else place),
         split={name: numbered(index.labels[complete[name]]) for name in SPLITS},
         group=torch.from_numpy(index.group)[kept],
+        group_names=index.group_names,
         group_meaning=index.group_meaning,
         source=index.source,
         labels=None if labels.equals(pd.RangeIndex(len(labels))) and labels.name == ROW else labels,
