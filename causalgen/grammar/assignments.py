@@ -2,6 +2,7 @@
 
     pen=felt-tip                a label of a discrete node, as written in the data
     thickness=4  z=-0.5         a number, in the node's unit, which may follow (4 px); a minus sign belongs to it
+    age=060Y  age=018M          an age as DICOM writes it, for a node in years
     thickness=+1                a shift: one more than its natural value; the same as thickness+=1
     thickness-=0.5  x*=2  x/=2  decreased, multiplied, divided; any expression is allowed on the right
     grade+=1  grade=+1          ordinal nodes: that many labels up; -= down; stops at the last
@@ -22,6 +23,7 @@ from typing import Any
 
 from ..errors import DataError, SupportError
 from ..graph import CausalGraph, Variable
+from .dicom_age import years_of
 
 __all__ = [
     "SHUFFLE",
@@ -236,7 +238,9 @@ def _label(variable: Variable, operator: str, text: str) -> Any:
 
 
 def _without_unit(variable: Variable, text: str) -> str:
-    """Remove the node's own unit after a number, as titles show it; anything else is returned unchanged."""
+    """Remove the node's own unit after a number, as titles show it, and write an age such as 060Y in years."""
+    if variable.unit == "years" and (years := years_of(text)) is not None:
+        return str(years)
     number = text.strip().removesuffix(variable.unit or "").rstrip()
     return number if SIGNED.fullmatch(number) else text
 

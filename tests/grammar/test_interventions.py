@@ -55,6 +55,8 @@ def _act(text: str, natural: list[float], **parents: list[float]) -> list[float]
         ("thickness=4 px", 4.0),  # the unit may follow
         ("thickness= 4px ", 4.0),
         ("age at scan=40 years", 40.0),
+        ("age at scan=040Y", 40.0),  # as a DICOM header has it
+        ("age at scan=018M", 1.5),
         ("score=−0.5", -0.5),  # the minus of printed pages
         ("grade=−1", -1),
         ("pen=felt-tip", "felt-tip"),

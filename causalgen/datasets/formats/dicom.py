@@ -30,7 +30,7 @@ except ImportError as error:  # pragma: no cover - depends on the installation
     ) from error
 
 from ...errors import DataError, nearest
-from ..ages import years_of
+from ...grammar.dicom_age import years_of
 from .header import AS_STORED, UNSPECIFIED, Header, too_large
 
 __all__ = ["check_keywords", "header", "picture", "read_tags", "write_slice"]
