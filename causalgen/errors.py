@@ -20,6 +20,7 @@ __all__ = [
     "CausalgenWarning",
     "CheckpointError",
     "DataError",
+    "DataNote",
     "DataWarning",
     "DivergenceError",
     "EvidenceWarning",
@@ -144,6 +145,10 @@ class CausalgenWarning(UserWarning):
 
 class DataWarning(CausalgenWarning):
     """Data that were read in a way that the user may not expect."""
+
+
+class DataNote(DataWarning):
+    """A choice that reading data implies, such as how rows are labelled; it needs no action where it is right."""
 
 
 class SupportWarning(CausalgenWarning):

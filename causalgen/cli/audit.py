@@ -15,7 +15,7 @@ import typer
 from .failures import failures
 from .opened import Sha256, opened_run
 from .options import Level, TrustCode
-from .terminal import print_table
+from .terminal import print_notes, print_table
 from .threads import Threads, cap_threads
 
 if TYPE_CHECKING:
@@ -221,8 +221,9 @@ def _print(report: "AuditReport") -> None:
         console.print("; ".join([inside, *shown]), markup=False, highlight=False)
     for text in filter(None, (entry.sentence() for entry in report.surviving)):
         console.print(text, markup=False, highlight=False)
-    for text in (*report.notes, *(f"Warning: {warning}" for warning in report.warnings)):
-        console.print(text, markup=False, highlight=False)
+    print_notes(report.notes)
+    for text in report.warnings:
+        console.print(f"Warning: {text}", markup=False, highlight=False)
 
 
 def _cells(row: "AuditRow") -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import typer
 from .failures import failures
 from .opened import Sha256, opened_run
 from .options import TrustCode
-from .terminal import print_table
+from .terminal import print_notes, print_table
 from .threads import Threads, cap_threads
 
 if TYPE_CHECKING:
@@ -52,8 +52,9 @@ def evaluate(
         found = evaluate_run(folder, protocol=protocol, rows=rows)
         _print(found.table, protocol)
         if (memory := found.memorisation) is not None:
-            for line in (*memory.verdicts, *memory.table.notes):
+            for line in memory.verdicts:
                 typer.echo(line)
+            print_notes(memory.table.notes)
         typer.echo(found.csv)
 
 
@@ -68,8 +69,7 @@ def _print(table: "MetricTable", protocol: str) -> None:
         cells = [_number(values[row].value) if row in values else "" for row in rows]
         shown.append((query, metric, *cells, "" if floor is None else _number(floor)))
     print_table(columns, shown, title=f"Protocol {protocol}, all units")
-    for note in table.notes:
-        typer.echo(note)
+    print_notes(table.notes)
 
 
 def _number(value: float) -> str:

@@ -13,6 +13,7 @@ from ..errors import (
     AbductionError,
     CausalgenError,
     CausalgenWarning,
+    DataNote,
     DivergenceError,
     LostProcessError,
     NotObservableError,
@@ -90,7 +91,8 @@ def _trains() -> bool:
     return torch is not None and torch.distributed.is_initialized()
 
 
-def _say_warning(message: Warning | str, *_: object) -> None:
+def _say_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
     if not speaks():
         return
-    typer.echo(typer.style("Warning: ", fg="yellow") + str(message), err=True)
+    word = typer.style("Note: ", fg="cyan") if issubclass(category, DataNote) else typer.style("Warning: ", fg="yellow")
+    typer.echo(word + str(message), err=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..datasets import Dataset, from_arrays, load_table
 from ..datasets.at_random import AT_RANDOM
 from ..datasets.table.index import Missing
-from ..errors import DataError, DataWarning, warn
+from ..errors import DataError, DataNote, warn
 from ..graph import CausalGraph, Variable
 
 __all__ = ["splits_of"]
@@ -50,7 +50,7 @@ def splits_of(graph: CausalGraph, data: Any, seed: int, missing: Missing = "refu
         if missing == "drop":
             raise DataError("Expected missing='refuse' or 'model' for data that are split; got 'drop'. Drop the rows.")
         if missing == "model":
-            warn(f"Missing values are inferred by the model. {AT_RANDOM}", DataWarning)
+            warn(f"Missing values are inferred by the model. {AT_RANDOM}", DataNote)
         return data
     arrays = {name: _labels(graph[name], data[name]) if name in graph else data[name] for name in data}
     return _said(from_arrays(arrays, graph, missing=missing, seed=seed), _unused(graph, data), seed)
@@ -77,6 +77,6 @@ def _said(data: Dataset, unused: list[str], seed: int) -> Dataset:
         f"The {len(data):,} rows were split: {counts} (a column `split` decides, else shares of .7, .15 and .15 at random, "
         f"seed {seed}). The test rows are untouched: FitResult.data holds the split.{left} For groups that must stay "
         "together or other shares, fit on causalgen.load_table(frame, scm.graph, group=..., split=...).",
-        DataWarning,
+        DataNote,
     )
     return data

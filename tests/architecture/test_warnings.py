@@ -7,7 +7,7 @@ import pytest
 
 from causalgen import CausalGraph, StructuralCausalModel, Variable
 from causalgen.cli.failures import failures
-from causalgen.errors import AbductionWarning, CausalgenWarning, EvidenceWarning, SupportWarning, warn
+from causalgen.errors import AbductionWarning, CausalgenWarning, DataNote, EvidenceWarning, SupportWarning, warn
 
 from .imports import PACKAGE
 
@@ -60,5 +60,6 @@ def test_one_kind_can_be_silenced(model: StructuralCausalModel) -> None:
 def test_the_command_line_says_ours_and_no_one_elses(capsys: pytest.CaptureFixture[str]) -> None:
     with failures():
         warn("far from the data", SupportWarning)
+        warn("rows have labels", DataNote)
         warnings.warn("of a library", UserWarning, stacklevel=1)
-    assert capsys.readouterr().err == "Warning: far from the data\n"
+    assert capsys.readouterr().err == "Warning: far from the data\nNote: rows have labels\n"

@@ -56,7 +56,7 @@ def test_it_writes_tables_and_grids_and_prints_a_table(ask: Command, run: Path, 
         "direct",
         "Bonferroni",
     ):
-        assert words in done.stdout
+        assert words in done.output
     assert "thickness measured with error" in done.stdout
     paths = [Path(line) for line in done.stdout.splitlines() if line.startswith(str(run))]
     assert [path.name for path in paths] == [

@@ -68,7 +68,7 @@ def test_an_audit_of_the_run_uses_them(
     }  # fmt: skip
     assert done.exit_code == {"within the margin": 0, "beyond the margin": 3, "cannot tell": 4}[plain["verdict"]]
     assert plain["headline"][0]["sentence"] in " ".join(done.stdout.split())
-    assert "networks that the run trained on its training images: digit, intensity" in " ".join(done.stdout.split())
+    assert "networks that the run trained on its training images: digit, intensity" in " ".join(done.output.split())
 
 
 @pytest.mark.parametrize("verdict", ["within the margin", "beyond the margin", "cannot tell"])

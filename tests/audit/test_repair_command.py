@@ -53,6 +53,7 @@ LARGE = ("--target", "digit=5,6,7,8,9")
 SHUFFLE = ("--do", "thickness=shuffle", "--rows", 20)
 
 
+@pytest.mark.slow
 def test_a_users_training_is_compared_on_all_sets(ask: Command, run: Path) -> None:
     own = ("--trainer", f"{run / 'own.py'}:train", "--trust-code")
     done = ask(*LARGE, *SHUFFLE, *own, "--seeds", 1, "--contrast", "thickness=1.8", "thickness=3.2")

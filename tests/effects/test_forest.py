@@ -25,6 +25,7 @@ def table() -> pd.DataFrame:
     return pd.DataFrame({"z": z, "w": w, "t": t, "y": (1 + 2 * (z > 0)) * t + w + 0.3 * rng.normal(size=1_500)})
 
 
+@pytest.mark.slow
 def test_forest_finds_the_average_and_the_differing_effects(table: pd.DataFrame) -> None:
     pytest.importorskip("econml")
     row = estimate_effect(GRAPH, table, **QUESTION, methods=["causal forest"], refute=False)["causal forest"]

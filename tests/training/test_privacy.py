@@ -277,6 +277,7 @@ def test_supports_are_fitted_to_draws_and_hold_no_training_row(fitted) -> None:
     assert world.supported.any()
 
 
+@pytest.mark.slow
 def test_a_resumed_fit_counts_every_step(tmp_path: Path) -> None:
     with interrupted_after("attributes", 1):
         fit(model(PAIR), data(), CONFIG, out=tmp_path)
@@ -296,6 +297,7 @@ def test_the_seed_does_not_give_the_noise_away() -> None:
     assert not torch.equal(first, second)
 
 
+@pytest.mark.slow
 def test_the_seed_does_not_give_away_what_objectives_draw(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else one unit more in a sample would give those after it other draws, and change the sum by more than its gradient."""
     drawn: list[Tensor] = []

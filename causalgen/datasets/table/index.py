@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...errors import DataError, DataWarning, warn
+from ...errors import DataError, DataNote, warn
 from ...graph import CausalGraph
 from ...graph.parse import EdgesLike
 from ..at_random import AT_RANDOM
@@ -109,9 +109,9 @@ class TableIndex:
         return row | {"unit": unit or ""}
 
     def warn(self) -> None:
-        """Issue every note as a `DataWarning`."""
+        """Issue every note as a `DataNote`."""
         for note in self.notes:
-            warn(note, DataWarning)
+            warn(note, DataNote)
 
     @property
     def source(self) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 from pyarrow import ArrowException, parquet
 
-from ...errors import DataWarning, warn
+from ...errors import DataNote, warn
 from ..labels import ROW
 from .columns import TableLike
 from .table_file import PARQUET
@@ -42,7 +42,7 @@ def _numbers(numbers: pd.RangeIndex, reason: str) -> pd.RangeIndex:
     warn(
         f"The rows are numbered from 0, because the index of the table does not identify them: {reason}. "
         "To keep the index, give it distinct labels.",
-        DataWarning,
+        DataNote,
     )
     return numbers
 

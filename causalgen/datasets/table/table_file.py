@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute, csv, json, parquet
 
-from ...errors import DataError, DataWarning, warn
+from ...errors import DataError, DataNote, DataWarning, warn
 from ...spreadsheets import MARKED
 from ..formats.parquet import image_columns, missing_bytes
 from ..kinds import BEYOND_INT64
@@ -306,7 +306,7 @@ def _row_labels(column: pd.Series, path: Path) -> pd.Index | None:
         )
         warn(f"{start} left out: it does not identify the rows ({fault}). Name it to use it.", DataWarning)
         return None
-    warn(f"{start} read as the labels of the rows. Name it to use it as a variable.", DataWarning)
+    warn(f"{start} read as the labels of the rows. Name it to use it as a variable.", DataNote)
     return pd.Index(column)
 
 
