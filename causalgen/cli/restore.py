@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .failures import failures
-from .opened import Sha256, opened_run
-from .options import AnswerOut, AsJson, Do, RunArgument, TrustCode, split
+from .opened import Sha256, opened_model
+from .options import AnswerOut, AsJson, Do, ModelArgument, TrustCode, split
 from .terminal import print_files, print_json, print_notes, print_table, records
 from .threads import Threads, cap_threads
 
@@ -18,7 +18,7 @@ __all__ = ["restore"]
 
 
 def restore(
-    run: RunArgument,
+    run: ModelArgument,
     image: Annotated[
         str, typer.Option(help="The damaged picture; NODE=FILE where the model has several images.", show_default=False)
     ],
@@ -51,7 +51,7 @@ def restore(
     Example: causalgen restore runs/morphodigits --image damaged.png --mask mask.png --set digit=7 --do thickness=4
     """
     with failures():
-        folder = opened_run(run, trust_code=trust_code, sha256=sha256)
+        asked = opened_model(run, trust_code=trust_code, sha256=sha256)
         from ..scm import Damage
         from ..studies.restoring import read_mask, restore_outside
 
@@ -61,7 +61,7 @@ def restore(
         numbers = {"noise": noise, "blur": blur, "downsample": downsample - 1}
         words = [f"{name}={value:g}" for name, value in numbers.items() if value]
         words += [str(mask)] * (mask is not None) + ["grey"] * grey
-        found = restore_outside(folder, image, damage, split(given), split(do), out, words=words, particles=particles)
+        found = restore_outside(asked, image, damage, split(given), split(do), out, words=words, particles=particles)
         _print(found, as_json=as_json)
 
 

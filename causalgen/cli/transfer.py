@@ -7,15 +7,15 @@ import typer
 
 from .counterfactual import print_answer, words_of
 from .failures import failures
-from .opened import Sha256, opened_run
-from .options import AnswerOut, AsJson, Particles, RunArgument, TrustCode, split
+from .opened import Sha256, opened_model
+from .options import AnswerOut, AsJson, ModelArgument, Particles, TrustCode, split
 from .threads import Threads, cap_threads
 
 __all__ = ["transfer"]
 
 
 def transfer(
-    run: RunArgument,
+    run: ModelArgument,
     content: Annotated[
         str, typer.Option(help="Rows of the table, such as 3,7 or 3-7, or an image file.", show_default=False)
     ],
@@ -54,12 +54,12 @@ def transfer(
     """
     names = [name.strip() for name in take.split(",") if name.strip()]
     with failures():
-        folder = opened_run(run, trust_code=trust_code, sha256=sha256)
+        asked = opened_model(run, trust_code=trust_code, sha256=sha256)
         from ..studies.transferring import transfer as answer
 
         cap_threads()
         words = [content] if Path(content).is_file() else words_of(content, "--content")
         print_answer(
-            answer(folder, words, style, names, out, values=split(given), hold=hold, particles=particles),
+            answer(asked, words, style, names, out, values=split(given), hold=hold, particles=particles),
             as_json=as_json,
         )

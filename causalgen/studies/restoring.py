@@ -21,10 +21,18 @@ from ..reports.image_files import write_images
 from ..reports.restoration_plot import SHOWN_DRAWS, interval, plot_restoration
 from ..scm import Counterfactual, Damage, Posterior, ancestral_model, restore
 from ..spreadsheets import write_csv
-from .asking import answer_place, check_particles, fitted_model, inferred_notes, renderings_of, windows_of
+from .asking import (
+    UNKNOWN_FILES,
+    answer_place,
+    check_particles,
+    fitted_model,
+    inferred_notes,
+    renderings_of,
+    windows_of,
+)
 from .output import writing
 from .outside import read_image, read_paths
-from .runfolder import RunFolder
+from .saved_model import Asked, SavedModel, seed_of
 
 __all__ = ["Restoration", "read_mask", "restore_outside"]
 
@@ -61,7 +69,7 @@ class Restoration:
 
 
 def restore_outside(
-    run: RunFolder,
+    run: Asked,
     image: str,
     damage: Damage,
     values: Sequence[str] = (),
@@ -74,7 +82,7 @@ def restore_outside(
     """Restore a damaged picture, and answer what the image would have been.
 
     Args:
-        run: A run with a fitted model.
+        run: A run with a fitted model, or a saved model.
         image: The file of the picture; node=file where the model has several images.
         damage: What happened to the image.
         values: Attributes as text, "digit=7"; those that are not given are inferred.
@@ -111,12 +119,13 @@ def restore_outside(
             damage,
             image=node,
             particles=particles or PARTICLES,
-            seed=run.study.seed,
+            seed=seed_of(run),
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SupportWarning)  # the table has a column for it
-        result = posterior.counterfactual(interventions, seed=run.study.seed) if interventions else None
-    found = (*notes, *inferred_notes(posterior), *(str(each.message) for each in raised))
+        result = posterior.counterfactual(interventions, seed=seed_of(run)) if interventions else None
+    unknown = (UNKNOWN_FILES,) if isinstance(run, SavedModel) else ()
+    found = (*unknown, *notes, *inferred_notes(posterior), *(str(each.message) for each in raised))
     worlds = _worlds(posterior, result, node)
     table = _table(posterior, result)
     with writing(folder):

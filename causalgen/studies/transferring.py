@@ -18,6 +18,7 @@ from ..scm.transfer import find_noise_part
 from ..spreadsheets import write_csv
 from .asking import (
     MOST_ROWS,
+    UNKNOWN_FILES,
     CounterfactualAnswer,
     abducted,
     answer_place,
@@ -32,13 +33,13 @@ from .model_on_data import true_counterfactual
 from .outside import OVERRIDE
 from .readers import readers_of
 from .reading_rows import read_rows
-from .runfolder import RunFolder
+from .saved_model import Asked, SavedModel, seed_of
 
 __all__ = ["transfer"]
 
 
 def transfer(
-    run: RunFolder,
+    run: Asked,
     content: Sequence[str],
     style: str,
     take: Sequence[str],
@@ -51,7 +52,7 @@ def transfer(
     """Answer what some units would have been with attributes of another unit.
 
     Args:
-        run: A run with a fitted model.
+        run: A run with a fitted model, or a saved model.
         content: Row labels of the data, or one image file; attributes of a file are measured or inferred.
         style: A row label, or an image file.
         take: Attributes to take from it, and parts of the noise, as `Posterior.transfer` takes them.
@@ -64,7 +65,7 @@ def transfer(
         CheckpointError: The run has no fitted model yet, or a corrupted one.
         UnknownNameError: An attribute or part of the noise to take does not exist.
         DataError: A row is not in the data, a file cannot be read, or there is nothing to take.
-        RunFolderError: The output cannot be written.
+        RunFolderError: The output cannot be written, or a saved model comes without data.
     """
     scm = fitted_model(run)
     parts = [part for part in (find_noise_part(scm, name) for name in take) if part is not None]
@@ -78,7 +79,7 @@ def transfer(
         raise DataError(f"Expected one row or image file as the style; got {len(model.labels)} rows. Name one.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SupportWarning)
-        result = units.posterior.transfer(model.posterior, take, hold=hold, seed=run.study.seed)
+        result = units.posterior.transfer(model.posterior, take, hold=hold, seed=seed_of(run))
     nodes = dict.fromkeys([*(name for name in take if name in scm.graph), *(node for node, _ in parts)])
     taken = ", ".join(describe(scm.graph[name], result.do[name]) for name in nodes)
     notes = (f"Taken from {style}: {taken}.", *units.notes, *(f"Style: {note}" for note in model.notes))
@@ -95,7 +96,7 @@ def transfer(
 
 def _with_report(
     answer: CounterfactualAnswer,
-    run: RunFolder,
+    run: Asked,
     content: Posterior,
     style: Posterior,
     take: Sequence[str],
@@ -104,7 +105,7 @@ def _with_report(
 ) -> CounterfactualAnswer:
     """Add a table of what the images show to the answer, and write it; unchanged if nothing reads the images."""
     graph = content.scm.graph
-    if not graph.images or content.particles or style.particles:
+    if not graph.images or content.particles or style.particles or isinstance(run, SavedModel):
         return answer
     readers = readers_of(run, graph, graph.images[0])
     with warnings.catch_warnings():
@@ -137,7 +138,7 @@ class _Units:
 class _Source:
     """Source of units: rows of the data, which are loaded once when needed, or image files."""
 
-    run: RunFolder
+    run: Asked
     scm: StructuralCausalModel
     take: tuple[str, ...]
     particles: int | None
@@ -161,7 +162,7 @@ class _Source:
         rows = read_rows(self.data, words)
         if not 1 <= len(rows) <= MOST_ROWS:
             raise DataError(f"Expected 1 to {MOST_ROWS} rows; got {len(rows)}. Write them as 3,7 or 3-7.")
-        posterior, notes = abducted(self.scm, self.data.rows(rows), self.particles, self.run.study.seed)
+        posterior, notes = abducted(self.scm, self.data.rows(rows), self.particles, seed_of(self.run))
         return _Units("row", rows, posterior, notes)
 
     def _file(self, path: Path, given: Mapping[str, Any] | None) -> _Units:
@@ -172,5 +173,6 @@ class _Source:
             )
         paths = {self.scm.graph.images[0]: path}
         unit = file_unit(self.run, self.scm, paths, given or {}, asked=self.take, override=override)
-        posterior, notes = abducted(unit.scm, unit.factual, self.particles, self.run.study.seed, override=override)
-        return _Units("file", [path.name], posterior, (*unit.notes, *notes))
+        posterior, notes = abducted(unit.scm, unit.factual, self.particles, seed_of(self.run), override=override)
+        unknown = (UNKNOWN_FILES,) if isinstance(self.run, SavedModel) else ()
+        return _Units("file", [path.name], posterior, (*unknown, *unit.notes, *notes))

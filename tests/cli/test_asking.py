@@ -334,6 +334,7 @@ def test_a_damaged_picture_is_restored_and_asked_about(
     table = causalgen(*asked, "--set", "digit=6,thickness=2,intensity=150,pen=ballpoint")
     assert table.exit_code == 0, table.output
     assert "hurry was inferred by the model" in table.stderr
+    assert "intervals of inferred values are too short" in table.stderr
     assert re.search(r"digit +│ 6 +│ given", table.stdout)
     assert (fitted / "restorations").is_dir()
     for options, message in (

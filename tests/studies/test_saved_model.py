@@ -67,12 +67,29 @@ def test_an_image_from_outside_is_answered(folder: Path, tmp_path: Path) -> None
     assert any("does not record how files become pixels" in note for note in found["notes"])
 
 
+def test_a_damaged_image_is_restored_and_takes_the_style_of_another(folder: Path) -> None:
+    Image.new("RGB", (11, 9), (200, 20, 90)).save("damaged.png")
+    Image.new("RGB", (11, 9), (20, 200, 90)).save("style.png")
+    asked = {
+        "restore": ("--image", "damaged.png", "--noise", "9", "--do", "pen=felt-tip", "--particles", "2"),
+        "transfer": ("--content", "damaged.png", "--style", "style.png", "--take", "pen,scan.z"),
+    }
+    for command, arguments in asked.items():
+        done = run(command, folder, *arguments, "--json")
+        assert done.exit_code == 0, done.output
+        notes = json.loads(done.stdout)["notes"]
+        assert any("does not record how files become pixels" in note for note in notes)
+        assert any("intervals of inferred values are too short" in note for note in notes)
+    assert sorted(path.name for path in Path("scans of ada-answers").iterdir()) == ["counterfactuals", "restorations"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ("counterfactual", "--rows", "3", "--do", "pen=felt-tip"),
         ("counterfactual", "--all", "--do", "pen=felt-tip", "--out", "x"),
         ("evaluate",),
+        ("transfer", "--content", "3", "--style", "7", "--take", "pen"),
         ("augment", "--do", "pen=felt-tip", "--out", "x"),
     ],
     ids=str,
