@@ -149,13 +149,13 @@ def effects(
             )
         assumed = find_graph(graph)
         asked = treatments(treatment, assumed)
-        for name in (*asked, outcome):
+        for name in asked:
             assumed.require(name)
         compared = sides(contrast, asked)
         absent = words_in(missing_words or ())
         rows = table_of(table, assumed, absent)
         from ..datasets.declared import declare_kinds
-        from ..effects import estimate_effect
+        from ..effects import estimate_effect, label_outcome
         from ..effects.estimators.methods import check_method_names
         from ..effects.further import FurtherQuestions
         from ..effects.question import EffectQuestion
@@ -163,7 +163,7 @@ def effects(
         from ..reports.effects.write import check_formats
 
         cap_threads()
-        assumed = declare_kinds(assumed, rows, kinds(kind or ()))
+        assumed, rows, outcome = label_outcome(declare_kinds(assumed, rows, kinds(kind or ())), rows, outcome)
         chosen = check_formats(names(formats)) if formats else None
         arguments: dict[str, Any] = {"simulations": simulations} if simulations else {"refute": False}
         estimators = names(methods or "") or None

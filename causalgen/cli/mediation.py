@@ -89,21 +89,23 @@ def mediation(
         from ..studies.graphs import find_graph
 
         assumed = find_graph(graph)
+        rows = table_of(table, assumed, words_in(missing_words or ()))
+        from ..datasets.declared import declare_kinds
+        from ..effects import label_outcome
+
+        assumed, rows, outcome = label_outcome(declare_kinds(assumed, rows, kinds(kind or ())), rows, outcome)
         question = NestedQuestion(
             estimand.value,
             assumed.require(treatment),
-            assumed.require(outcome),
+            outcome,
             contrast,
             _mediators(assumed, mediator or (), valued=estimand is EstimandWord.controlled),
             path,
         )
-        rows = table_of(table, assumed, words_in(missing_words or ()))
         from ..mediation import estimate_nested
 
         cap_threads()
-        answer = estimate_nested(
-            assumed, rows, question, cluster=cluster, variables=kinds(kind or ()), level=level, seed=seed
-        )
+        answer = estimate_nested(assumed, rows, question, cluster=cluster, level=level, seed=seed)
         if as_json:
             print_json(answer.to_dict())
         else:

@@ -76,7 +76,12 @@ AssumedGraph = Annotated[
         show_default=False,
     ),
 ]
-Outcome = Annotated[str, typer.Option(help="The column that responds.", show_default=False)]
+Outcome = Annotated[
+    str,
+    typer.Option(
+        help="The column that responds, or severity=severe for the probability of a label.", show_default=False
+    ),
+]
 Cluster = Annotated[str | None, typer.Option(help="Column that names the cluster of each row.")]
 Kinds = Annotated[
     list[str] | None,

@@ -11,6 +11,7 @@ from .comparisons import implied_effect, measured_effect, scored_effect
 from .dose_response import dose_response
 from .estimate import estimate_effect
 from .heterogeneity import effects_by_group, effects_by_unit
+from .label_outcome import label_outcome
 from .measured_images import Images
 from .missing.ways import MissingValues
 from .power_result import PowerCurve
@@ -41,6 +42,7 @@ __all__ = [
     "estimate_effect",
     "estimate_with_proxies",
     "implied_effect",
+    "label_outcome",
     "measured_effect",
     "power_curve",
     "scored_effect",

@@ -1,5 +1,6 @@
 """One treatment: its table as the numbers that estimators take; every fault is named."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -194,10 +195,18 @@ def _outcome_range(outcome: Variable, values: pd.Series) -> tuple[tuple[float, f
         assert outcome.labels is not None
         return (0.0, 1.0), f"probability of {outcome.labels[1]}"
     if outcome.is_discrete:
+        label = (outcome.labels or ("",))[-1]
+        numbers = (
+            ""
+            if isinstance(label, str)
+            else (
+                f" If its numbers are quantities, declare it continuous ({declare_remedy(outcome.name, 'continuous')})."
+            )
+        )
         raise DataError(
-            f"Expected a continuous or binary outcome; '{outcome.name}' is {describe(outcome)}. Declare it continuous if "
-            f"its numbers are quantities ({declare_remedy(outcome.name, 'continuous')}), or ask for the probability of "
-            "one label: recode it as binary."
+            f"Expected a continuous or binary outcome; '{outcome.name}' is {describe(outcome)}. Ask for the probability "
+            f"of a label: --outcome {shlex.quote(f'{outcome.name}={label}')} on the command line, causalgen.effects."
+            f"label_outcome in Python.{numbers}"
         )
     if outcome.support is not None and not values.between(*outcome.support).all():
         low, high = outcome.support

@@ -133,7 +133,7 @@ class _Worlds:
         if graph[y].kind not in ("continuous", "binary"):
             raise DataError(
                 f"Expected a continuous or binary outcome; '{y}' is {graph[y].kind}. Ask for an attribute measured on "
-                "it, or for one label recoded as binary."
+                "it, or for one label recoded as binary (`causalgen.effects.label_outcome`)."
             )
         if self.factual is None and self.particles is not None:
             raise DataError(

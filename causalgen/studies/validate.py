@@ -219,7 +219,10 @@ def _value(graph: CausalGraph, name: str, value: Any) -> None:
 def _numeric(graph: CausalGraph, name: str, role: str) -> None:
     kind = _attribute(graph, name).kind
     if kind not in ("continuous", "binary"):
-        raise DataError(f"Expected a continuous or binary {role}; '{name}' is {kind}.")
+        raise DataError(
+            f"Expected a continuous or binary {role}; '{name}' is {kind}. `causalgen effects` asks for the probability of "
+            f"a label: --outcome {name}=LABEL."
+        )
 
 
 def _weights(graph: CausalGraph, name: str) -> None:

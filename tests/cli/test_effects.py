@@ -63,6 +63,14 @@ def test_a_treatment_of_two_labels_needs_no_contrast(causalgen: Command, trial: 
     assert "Expected contrast=(a, b)" in " ".join(refused.stderr.split())
 
 
+def test_the_outcome_may_be_a_label(causalgen: Command, trial: Path) -> None:
+    asked = ["--graph", "age -> drug", "--treatment", "age", "--contrast", "0", "1", *QUICK, "--no-doubt", "--json"]
+    done = [causalgen("effects", trial, *asked, "--outcome", outcome) for outcome in ("drug", "drug=yes")]
+    first, second = (json.loads(each.stdout)["effect"] for each in done)
+    assert first["estimates"] == second["estimates"]
+    assert first["outcome_unit"] == second["outcome_unit"] == "probability of yes"
+
+
 def test_numbers_of_a_contrast_are_numbers(causalgen: Command, trial: Path) -> None:
     graph = ["--graph", "age -> {dose, health}; dose -> health", "--treatment", "dose", "--outcome", "health"]
     done = causalgen("effects", trial, *graph, "--contrast", "-1", "0.5", *QUICK, "--no-doubt")

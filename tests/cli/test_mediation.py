@@ -53,6 +53,9 @@ def test_an_effect_is_split_printed_and_reported(causalgen: Command, clinic: Pat
     assert {path.name for path in tmp_path.iterdir()} == {
         "mediation.html", "mediation.md", "mediation.tex", "figures", "tables",
     }  # fmt: skip
+    asked = ["cured=yes" if word == "cured" else word for word in ASKED]
+    again = causalgen("mediation", clinic, *asked, "--mediator", "visits", "--mediator", "pressure")
+    assert again.stdout == done.stdout[: len(again.stdout)]
     page = (tmp_path / "mediation.html").read_text(encoding="utf-8")
     assert "natural direct" in page
     assert "Cross-world independence" in page

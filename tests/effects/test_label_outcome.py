@@ -1,0 +1,78 @@
+"""The probability of a label as the outcome: equal to recoding the column by hand, whatever labels look like."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from causalgen.effects import dose_response, estimate_effect, label_outcome
+from causalgen.effects.diagnostics import examine
+from causalgen.errors import DataError, UnknownNameError
+from causalgen.graph import CausalGraph
+
+ROWS = 300
+RNG = np.random.default_rng(2)
+AGE = RNG.normal(size=ROWS)
+DRUG = (RNG.random(ROWS) < 1 / (1 + np.exp(-AGE))).astype(int)
+GRADE = np.clip(np.round(1 + 0.5 * AGE + DRUG + RNG.normal(size=ROWS)), 0, 3).astype(int)
+ASKED: dict[str, Any] = {"treatment": "drug", "contrast": (0, 1), "refute": False, "cluster": "ward"}
+
+
+def made(labels: list[Any], name: str = "state of pain", holes: int = 0) -> pd.DataFrame:
+    cells = pd.Series(np.array(labels, dtype=object)[GRADE]).infer_objects()
+    cells[:holes] = None
+    return pd.DataFrame(
+        {"age": AGE, "drug": DRUG, name: cells, "after": GRADE + RNG.normal(size=ROWS), "ward": np.arange(ROWS) // 6}
+    )
+
+
+@pytest.mark.parametrize("holes", [0, 12])
+@pytest.mark.parametrize(
+    ("labels", "words", "grades"),
+    [
+        (["none", "mild", "severe", "a, b=c"], "severe", {2}),
+        (["none", "mild", "severe", "a, b=c"], "a, b=c", {3}),
+        (["none", "mild", "severe", "a, b=c"], "mild, severe", {1, 2}),
+        ([0, 1, 2, 3], "2,3", {2, 3}),
+        ([10.0, 20.0, 30.0, 40.0], "40", {3}),
+    ],
+)
+def test_a_label_is_the_column_recoded_by_hand(labels: list[Any], words: str, grades: set[int], holes: int) -> None:
+    frame = made(labels, holes=holes)
+    text = 'age -> {drug, "state of pain"}; drug -> "state of pain" -> after'
+    graph, table, outcome = label_outcome(text, frame, f"state of pain={words}")
+    assert "after" not in graph
+    found = estimate_effect(graph, table, outcome=outcome, **ASKED)
+    by_hand = frame.assign(y=np.isin(GRADE, list(grades)).astype(float))
+    by_hand.loc[: holes - 1, "y"] = np.nan
+    wanted = estimate_effect("age -> {drug, y}; drug -> y", by_hand, outcome="y", **ASKED)
+    assert [str(estimate) for estimate in found.estimates] == [str(estimate) for estimate in wanted.estimates]
+    assert found.outcome_unit == f"probability of {words}"
+    assert examine(graph, table, found) is not None
+
+
+def test_hidden_common_causes_and_curves_keep_their_place() -> None:
+    frame = made(["none", "mild", "severe", "worst"], name="pain").assign(dose=DRUG + RNG.normal(size=ROWS))
+    graph, table, outcome = label_outcome(
+        CausalGraph("age -> {dose, pain}; dose -> pain; age <-> pain"), frame, "pain=worst"
+    )
+    assert graph.confounded == (("age", "pain"),)
+    curve = dose_response(graph, table, treatment="dose", outcome=outcome, values=[0.0, 1.0])
+    assert curve.to_numpy().shape[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error", "words"),
+    [
+        ("pian=mild", UnknownNameError, "pian=mild"),
+        ("age=3", DataError, "Expected a column of labels before the equals sign in 'age=3'; 'age' is continuous"),
+        ("pain=mld", DataError, "Did you mean 'mild'"),
+        ("pain=none,mild,severe,worst", DataError, "got all of them"),
+    ],
+)
+def test_what_is_no_label_is_refused(outcome: str, error: type[Exception], words: str) -> None:
+    frame = made(["none", "mild", "severe", "worst"], name="pain")
+    with pytest.raises(error, match=words):
+        label_outcome("age -> {drug, pain}; drug -> pain", frame, outcome)
+    assert label_outcome("age -> {drug, pain}; drug -> pain", frame, "pain")[2] == "pain"
