@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["counterfactual", "print_answer", "words_of"]
 
 HOLDS = "holds down to rho"
-MEANING = """Holds down to rho: data cannot tell this model from others in which the noises of both worlds only correlate.
+MEANING = """Holds down to rho: models in which the noises of the two worlds are only correlated fit the data just as well.
 Down to this correlation the answer is a better guess than no change, in {level:.0%} of the draws; a label is the same.
 {first:g}: no longer at {next:g}, the next that was tried; 0: in all of them.
 Numbers are measured on the image where the study measures them."""

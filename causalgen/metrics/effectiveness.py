@@ -5,6 +5,7 @@ models, 2023; here with a measurement or a regressor, and with its floor.
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -14,14 +15,16 @@ from torch import Tensor
 from ..errors import DataError
 from ..predictors import Regressor
 from .case import Answer, Case
-from .controls import FLOOR
+from .controls import FLOOR, MODEL
 from .result import MetricResult
 from .spaces import Measure
 
 __all__ = ["effectiveness", "effectiveness_metric"]
 
 
-def effectiveness(case: Case, measure: Mapping[str, Measure]) -> list[MetricResult]:
+def effectiveness(
+    case: Case, measure: Mapping[str, Measure], unread: Mapping[str, str] = MappingProxyType({})
+) -> list[MetricResult]:
     """Mean absolute difference between measured and counterfactual attribute, in the attribute's unit.
 
     The floor is the same number on the true counterfactual images; where the truth is unknown, on the factual images.
@@ -30,6 +33,7 @@ def effectiveness(case: Case, measure: Mapping[str, Measure]) -> list[MetricResu
     Args:
         case: A query with its answers.
         measure: Measurements by continuous attribute.
+        unread: By attribute, the note that its measurement is no better than a guess; see `unread_attributes`.
     """
     results = []
     nothing_generated = case.truth or Answer(FLOOR, case.cohort.real, case.cohort.factual)
@@ -44,6 +48,7 @@ def effectiveness(case: Case, measure: Mapping[str, Measure]) -> list[MetricResu
             {answer.row: error for answer, error in zip(answers, errors)},
             floor=errors[-1],
             unit=variable.unit or "",
+            notes={MODEL: unread.get(name, "")},
         )
     return results
 

@@ -28,6 +28,7 @@ from .minimality import minimality
 from .predicted import predicted_effectiveness
 from .protocol import AS_FITTED, Protocol, with_residual
 from .queries import Query, QuerySpec, draw_from_other_bin, draw_query
+from .readability import unread_attributes
 from .result import MetricResult, MetricTable
 from .samples import sample_quality
 from .spaces import feature_space
@@ -95,7 +96,8 @@ def evaluate(
 
     accuracies = {n: classifier_accuracy(c, data, image=image, seed=seed) for n, c in readers.classifiers.items()}
     results = list(accuracies.values())
-    notes = [*_missing(data, readers), *_residual(cohort)]
+    unread = unread_attributes(readers, accuracies, data, image=image, seed=seed)
+    notes = [*unread.values(), *_missing(data, readers), *_residual(cohort)]
     if features is not None:
         notes += [note for note in (Points(cohort, features).note,) if note]
         results += sample_quality(
@@ -109,7 +111,7 @@ def evaluate(
     noise, defect = GatheredNoise(cohort), []
     for block in cohort.blocks():
         for answer in answers:
-            answer.add(ask(answer.query, block), readers, rules, accuracies)
+            answer.add(ask(answer.query, block), readers, rules, accuracies, unread)
             step(answer.query.label)
         noise.add(block)
         if not block.start:
@@ -148,10 +150,17 @@ class _Answers:
     blocks: list[tuple[NDArray[np.bool_], list[PerUnit]]] = field(default_factory=list)
     """Which units are within support, and the numbers of every unit."""
 
-    def add(self, case: Case, readers: Readers, rules: Protocol, accuracies: Mapping[str, MetricResult]) -> None:
+    def add(
+        self,
+        case: Case,
+        readers: Readers,
+        rules: Protocol,
+        accuracies: Mapping[str, MetricResult],
+        unread: Mapping[str, str],
+    ) -> None:
         """Add the answers of a block of units."""
         self.note = self.note or case.note
-        self.own += _of_query(case, readers, rules, accuracies)
+        self.own += _of_query(case, readers, rules, accuracies, unread)
         if self.points is not None:
             self.points.add(case.cohort, {answer.row: answer.images for answer in case.answers}, half=True)
         if case.units.kept is not None:
@@ -169,14 +178,18 @@ class _Answers:
 
 
 def _of_query(
-    case: Case, readers: Readers, rules: Protocol, accuracies: Mapping[str, MetricResult]
+    case: Case,
+    readers: Readers,
+    rules: Protocol,
+    accuracies: Mapping[str, MetricResult],
+    unread: Mapping[str, str],
 ) -> list[MetricResult]:
     """The metrics of one query that are means over units."""
-    results = effectiveness(case, readers.measure)
+    results = effectiveness(case, readers.measure, unread)
     results += predicted_effectiveness(case, readers.predictors, batch_statistics=rules.batch_statistics)
     if case.truth is not None:
         results += image_error_to_truth(case) + attribute_error_to_truth(case)
-    results += kept(case, readers.classifiers, accuracies) + off_target_drift(case, readers)
+    results += kept(case, readers.classifiers, accuracies, unread) + off_target_drift(case, readers)
     if readers.latents is not None:
         results += minimality(case, readers.latents)
     if rules.particles is not None:

@@ -1,6 +1,7 @@
 """Discrete attributes of the image: does a classifier trained on real images still predict the right label?"""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 from torch import Tensor
@@ -10,7 +11,7 @@ from ..predictors import AttributePredictor
 from .bootstrap import bootstrap
 from .case import Case
 from .cohort import even_parts
-from .controls import FLOOR
+from .controls import FLOOR, MODEL
 from .result import MetricResult
 from .units import ALL
 
@@ -28,7 +29,10 @@ def classifier_accuracy(classifier: AttributePredictor, data: Dataset, *, image:
 
 
 def kept(
-    case: Case, classifiers: Mapping[str, AttributePredictor], accuracies: Mapping[str, MetricResult]
+    case: Case,
+    classifiers: Mapping[str, AttributePredictor],
+    accuracies: Mapping[str, MetricResult],
+    unread: Mapping[str, str] = MappingProxyType({}),
 ) -> list[MetricResult]:
     """Share of counterfactual images on which the classifier predicts the right label.
 
@@ -39,6 +43,7 @@ def kept(
         case: A query with its answers.
         classifiers: By discrete attribute.
         accuracies: Results of `classifier_accuracy` by attribute.
+        unread: By attribute, the note that its classifier is no better than a guess; see `unread_attributes`.
     """
     graph = case.cohort.graph
     moved = {name for node in case.query.do for name in (node, *graph.descendants(node))}
@@ -46,7 +51,8 @@ def kept(
     for name, classifier in classifiers.items():
         metric = f"{name} {'shown' if name in moved else 'kept'}"
         hits = {answer.row: _hits(classifier, answer.images, case.shown(answer)[name]) for answer in case.answers}
-        results += case.units.results(metric, hits, floor=accuracies[name].value, better="higher")
+        notes = {MODEL: unread.get(name, "")}
+        results += case.units.results(metric, hits, floor=accuracies[name].value, better="higher", notes=notes)
     return results
 
 

@@ -32,7 +32,7 @@ def ambiguity_answer(ambiguities: Sequence[Ambiguity]) -> str:
         kept = "for all of them" if means.max() <= 0 else f"down to {_tipping(means.max())}"
         averaged = f"; claims about the mean hold {kept}"
     return (
-        "Data cannot tell this model from others whose noises in both worlds only correlate. Among those, under "
+        "Models in which the noises of the two worlds are only correlated fit the data just as well. Among these, under "
         f"{first.title}, claims about single units hold for {first.level:.0%} of them down to a correlation of "
         f"{units}{averaged}."
     )

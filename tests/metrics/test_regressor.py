@@ -8,7 +8,7 @@ import torch
 from causalgen.datasets import Dataset
 from causalgen.errors import DataError
 from causalgen.metrics import MetricTable, Readers, evaluate
-from causalgen.predictors import NUMBERS, AttributePredictor, Regressor, fit_predictor
+from causalgen.predictors import LABELS, NUMBERS, AttributePredictor, Regressor, fit_predictor
 
 from .painted import Copier, Painter, model, painted
 
@@ -44,6 +44,24 @@ def test_a_model_that_ignores_what_was_asked_errs_as_the_identity_control(data: 
     assert copied.value == identity.value
     assert copied.floor is not None
     assert copied.low > 2 * copied.floor
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_network_no_better_than_a_guess_is_named_where_its_numbers_stand(
+    data: Dataset, regressor: Regressor, trained: bool
+) -> None:
+    networks = regressor, fit_predictor(data, "shape", image="image", config=replace(LABELS, epochs=6))
+    if not trained:
+        torch.manual_seed(0)
+        blind = [AttributePredictor(data.graph[name], data.graph["image"].shape) for name in ("brightness", "shape")]
+        networks = Regressor(blind[0].eval()), blind[1].eval()
+    scm = model(data, Painter)
+    readers = Readers({"brightness": networks[0]}, {"shape": networks[1]})
+    table = evaluate(scm, data, queries=["brightness"], readers=readers, untrained=scm)
+    said = [note for note in table.notes if "better than a guess" in note]
+    assert len(said) == (0 if trained else 2)
+    for metric in (METRIC, "shape kept"):
+        assert ("is no evidence about" in table.result(metric=metric).note) is not trained
 
 
 def test_it_sees_nothing_but_the_image(data: Dataset) -> None:
