@@ -96,7 +96,7 @@ def evaluate(
 
     accuracies = {n: classifier_accuracy(c, data, image=image, seed=seed) for n, c in readers.classifiers.items()}
     results = list(accuracies.values())
-    unread = unread_attributes(readers, accuracies, data, image=image, seed=seed)
+    unread = unread_attributes(readers, data, image=image, batch_statistics=rules.batch_statistics, seed=seed)
     notes = [*unread.values(), *_missing(data, readers), *_residual(cohort)]
     if features is not None:
         notes += [note for note in (Points(cohort, features).note,) if note]
@@ -186,7 +186,7 @@ def _of_query(
 ) -> list[MetricResult]:
     """The metrics of one query that are means over units."""
     results = effectiveness(case, readers.measure, unread)
-    results += predicted_effectiveness(case, readers.predictors, batch_statistics=rules.batch_statistics)
+    results += predicted_effectiveness(case, readers.predictors, batch_statistics=rules.batch_statistics, unread=unread)
     if case.truth is not None:
         results += image_error_to_truth(case) + attribute_error_to_truth(case)
     results += kept(case, readers.classifiers, accuracies, unread) + off_target_drift(case, readers)

@@ -6,6 +6,7 @@ models, 2023.
 
 from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,18 @@ from torch import Tensor
 from ..predictors import AttributePredictor
 from ..typing import Values
 from .case import Case
+from .controls import MODEL
 from .result import MetricResult
 
 __all__ = ["predicted_effectiveness", "prediction_error", "prediction_metric", "unit_and_better"]
 
 
 def predicted_effectiveness(
-    case: Case, predictors: Mapping[str, AttributePredictor], *, batch_statistics: bool = False
+    case: Case,
+    predictors: Mapping[str, AttributePredictor],
+    *,
+    batch_statistics: bool = False,
+    unread: Mapping[str, str] = MappingProxyType({}),
 ) -> list[MetricResult]:
     """Mean absolute error, or accuracy, of predicted against counterfactual attributes, in the attribute's unit.
 
@@ -31,6 +37,7 @@ def predicted_effectiveness(
         case: A query with its answers.
         predictors: By attribute.
         batch_statistics: Whether they normalise by the statistics of the current images.
+        unread: By metric, the note that its predictor is no better than a guess; see `unread_attributes`.
     """
     results = []
     for predictor in predictors.values():
@@ -38,7 +45,9 @@ def predicted_effectiveness(
         error = partial(prediction_error, predictor, batch_statistics=batch_statistics)
         floor = error(case.cohort.real, case.cohort.factual)
         errors = {answer.row: error(answer.images, case.shown(answer)) for answer in case.answers}
-        results += case.units.results(prediction_metric(predictor), errors, floor=floor, unit=unit, better=better)
+        metric = prediction_metric(predictor)
+        notes = {MODEL: unread.get(metric, "")}
+        results += case.units.results(metric, errors, floor=floor, unit=unit, better=better, notes=notes)
     return results
 
 

@@ -1,61 +1,70 @@
-"""Attributes that classifiers and regressors cannot read from real images, and so not from generated ones."""
+"""Attributes that trained networks cannot read from real images, and so not from generated ones."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..datasets import Dataset
 from ..predictors import AttributePredictor, Regressor
 from .bootstrap import bootstrap
 from .cohort import Readers, even_parts
-from .predicted import prediction_error
-from .result import MetricResult
+from .predicted import prediction_error, prediction_metric
 
 __all__ = ["unread_attributes"]
 
 
 def unread_attributes(
-    readers: Readers, accuracies: Mapping[str, MetricResult], data: Dataset, *, image: str, seed: int = 0
+    readers: Readers, data: Dataset, *, image: str, batch_statistics: bool = False, seed: int = 0
 ) -> dict[str, str]:
-    """By attribute, a sentence about a network that is not shown to read real images better than a guess without them.
+    """Sentences about networks that are not shown to read real images better than a guess without them.
 
     The guess is the most frequent label of the test split, or the median of its values. An interval over groups decides.
 
     Args:
-        readers: Classifiers and regressors; measurements by a function are the user's own.
-        accuracies: Results of `classifier_accuracy` by attribute.
+        readers: The networks; measurements by other functions are left out.
         data: The data set.
         image: The image that they read.
+        batch_statistics: Whether predictors normalise by the statistics of the current images.
         seed: Seed of the bootstrap.
+
+    Returns:
+        By attribute, of a classifier or regressor; by the name of the metric, of a predictor.
     """
-    known = data.attributes(data.split["test"])
-    notes = {}
-    for name, accuracy in accuracies.items():
-        guess = float(np.bincount(known[name].numpy()).max() / len(known[name]))
-        if accuracy.low <= guess:
-            found = f"right for {accuracy.value:.2f} [{accuracy.low:.2f}, {accuracy.high:.2f}]"
-            notes[name] = _words(
-                name, "classifier", len(known[name]), f"{found} of them, and the most frequent label for {guess:.2f}"
+    test = data.split["test"]
+    known, groups, notes = data.attributes(test), data.groups(test).numpy(), {}
+    for key, kind, network in _networks(readers):
+        name, truth = network.variable.name, known[network.variable.name].double().numpy()
+        found = _scores(network, data, image, batch_statistics=batch_statistics and kind == "predictor")
+        if network.variable.is_discrete:
+            guess = (truth == np.bincount(truth.astype(int)).argmax()).astype(float)
+            gain, words = found - guess, "right for {:.2f} of them, and the most frequent label for {:.2f}"
+        else:
+            guess = np.abs(truth - np.median(truth))
+            gain, words = guess - found, "off by {:.3g} on average, and their median by {:.3g}"
+        if bootstrap(gain, groups, seed=seed).low <= 0:
+            notes[key] = (
+                f"The {kind} of '{name}' is not shown to read the {len(truth)} real test images better than a guess: it is "
+                f"{words.format(found.mean(), guess.mean())}. What it reads from generated images is no evidence about "
+                f"'{name}'."
             )
-    for name, reader in readers.measure.items():
-        if isinstance(reader, Regressor):
-            errors = _errors(reader.predictor, data, image)
-            guesses = np.abs(known[name].double().numpy() - float(known[name].double().median()))
-            gain = bootstrap(guesses - errors, data.groups(data.split["test"]).numpy(), seed=seed)
-            if gain.low <= 0:
-                found = f"off by {errors.mean():.3g} on average, and the median by {guesses.mean():.3g}"
-                notes[name] = _words(name, "regressor", len(known[name]), found)
     return notes
 
 
-def _errors(predictor: AttributePredictor, data: Dataset, image: str) -> np.ndarray:
+def _networks(readers: Readers) -> Iterator[tuple[str, str, AttributePredictor]]:
+    for name, classifier in readers.classifiers.items():
+        yield name, "classifier", classifier
+    for name, reader in readers.measure.items():
+        if isinstance(reader, Regressor):
+            yield name, "regressor", reader.predictor
+    for predictor in readers.predictors.values():
+        yield prediction_metric(predictor), "predictor", predictor
+
+
+def _scores(network: AttributePredictor, data: Dataset, image: str, *, batch_statistics: bool) -> NDArray[np.float64]:
+    """Whether the label of each test image is right, 1 or 0, or the absolute error of its value, `(N,)`."""
     test = data.split["test"]
-    parts = (data.rows(test[part.start : part.stop]) for part in even_parts(len(test), predictor.at_once))
-    return np.concatenate([prediction_error(predictor, part[image], part) for part in parts])
-
-
-def _words(name: str, kind: str, units: int, found: str) -> str:
-    return (
-        f"The {kind} of '{name}' is not shown to read the {units} real test images better than a guess: it is {found}. What "
-        f"it reads from generated images is no evidence about '{name}'."
+    parts = (data.rows(test[part.start : part.stop]) for part in even_parts(len(test), network.at_once))
+    return np.concatenate(
+        [prediction_error(network, part[image], part, batch_statistics=batch_statistics) for part in parts]
     )
