@@ -1,5 +1,7 @@
 """NIfTI: slices are those of nibabel's canonical volumes, whatever the order in which the file stores its axes."""
 
+import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import nibabel
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from causalgen.cli.app import app
@@ -130,6 +133,19 @@ def test_new_check_and_load_take_a_slice(tmp_path: Path) -> None:
     loaded = load_table(tmp_path / "scans.csv", "age -> scan", variables=said)
     original = nibabel.load(tmp_path / "sub-03.nii.gz").get_fdata()[:, 6].T[::-1]
     assert np.abs(loaded.rows([3])["scan"][0, 0].numpy() / 255 * 260 - 30 - original).max() < 260 / 65535
+
+
+def test_slices_of_volumes_in_a_tar_file_are_those_of_the_files(tmp_path: Path) -> None:
+    table = table_of(tmp_path)
+    with tarfile.open(tmp_path / "scans.tar", "w") as tar:
+        for name, age in zip(table["scan"], table["age"], strict=True):
+            (tmp_path / name.replace("nii.gz", "json")).write_text(json.dumps({"age": age}))
+            for file in (name, name.replace("nii.gz", "json")):
+                tar.add(tmp_path / file, file)
+    said = {"slice": ["coronal", 6], "window": [-30, 230], "bits": 16}
+    whole = load_table(tmp_path / "scans.csv", "age -> scan", variables={"scan": said})
+    packed = load_table(tmp_path / "scans.tar", "age -> scan", variables={"scan": said | {"column": "image"}})
+    assert torch.equal(packed.values["scan"][:].float(), whole.values["scan"][:].float())
 
 
 SHEARED = np.eye(4)
