@@ -58,6 +58,19 @@ def test_every_scan_of_bids_is_a_row_of_its_person(tmp_path: Path, sessions: int
     assert (table["image"].str.split("/").str[0] == table["participant_id"]).all()
 
 
+def test_the_only_kind_of_scan_is_taken_and_several_are_listed(tmp_path: Path) -> None:
+    for scan in _bids(tmp_path, 2).rglob("*_T1w.nii.gz"):
+        scan.with_name(scan.name.replace("T1w", "FLAIR")).write_bytes(scan.read_bytes())
+        scan.unlink()
+    with pytest.raises(DataError, match="got 24 FLAIR, 24 T2w"):
+        read_table(tmp_path)
+    for scan in tmp_path.rglob("*_T2w.nii.gz"):
+        scan.unlink()
+    table = read_table(tmp_path)
+    assert len(table) == 2 * PERSONS
+    assert table["image"].str.endswith("_FLAIR.nii.gz").all()
+
+
 def test_the_scans_of_a_person_stay_together(tmp_path: Path) -> None:
     said = {"image": {"volume": True, "window": [0, 900]}}
     data = load_table(_bids(tmp_path, 2), "{age, sex} -> image", variables=said, group="participant_id", missing="drop")

@@ -1,6 +1,7 @@
 """Layouts whose file names hold what a table would: BIDS (Gorgolewski et al., 2016) and UTKFace (Zhang et al., 2017)."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from .names import IMAGE
 __all__ = ["bids_scans", "is_utkface", "read_bids", "read_utkface"]
 
 PARTICIPANTS, PERSON, SESSION = "participants.tsv", "participant_id", "session"
-T1 = ("sub-*/anat/*_T1w.nii*", "sub-*/ses-*/anat/*_T1w.nii*")
+SCANS = ("sub-*/anat/*_*.nii*", "sub-*/ses-*/anat/*_*.nii*")
+T1 = "T1w"
 FACE = re.compile(r"(?P<age>\d{1,3})_(?P<gender>[01])_(?P<race>[0-4])_\d{8,}\..+")
 GENDERS, RACES = ("male", "female"), ("White", "Black", "Asian", "Indian", "Others")
 MOSTLY = 0.9
@@ -21,10 +23,24 @@ SHOWN = 3
 
 
 def bids_scans(folder: Path) -> list[Path]:
-    """The T1-weighted scans of a BIDS data set, relative to it; empty if the folder is not a BIDS data set."""
+    """The anatomical scans of a BIDS data set, relative to it: T1-weighted ones, or those of the only other suffix.
+
+    Empty if the folder is not a BIDS data set.
+
+    Raises:
+        DataError: There are several suffixes, such as T2w and FLAIR, and none is T1w.
+    """
     if not (folder / PARTICIPANTS).is_file():
         return []
-    return sorted(path.relative_to(folder) for pattern in T1 for path in folder.glob(pattern) if path.is_file())
+    scans = sorted(path.relative_to(folder) for pattern in SCANS for path in folder.glob(pattern) if path.is_file())
+    counts = Counter(map(_suffix, scans))
+    if len(counts) > 1 and T1 not in counts:
+        found = ", ".join(f"{count} {suffix}" for suffix, count in sorted(counts.items()))
+        raise DataError(
+            f"Expected T1w scans or one other kind of anatomical scan in '{folder}'; got {found}. List those that you want, "
+            "with the columns of participants.tsv, in a table."
+        )
+    return [scan for scan in scans if _suffix(scan) == (T1 if T1 in counts else max(counts))]
 
 
 def read_bids(folder: Path, scans: Sequence[Path]) -> pd.DataFrame:
@@ -48,7 +64,8 @@ def read_bids(folder: Path, scans: Sequence[Path]) -> pd.DataFrame:
     rows[IMAGE] = [scan.as_posix() for scan in scans]
     without = persons.loc[~persons[PERSON].isin(rows[PERSON]), PERSON].tolist()
     if without:
-        warn(f"Participants of '{path.name}' without a T1w scan ({len(without):,}): {_shown(without)}.", DataWarning)
+        kind = f"{_suffix(scans[0])} scan"
+        warn(f"Participants of '{path.name}' without a {kind} ({len(without):,}): {_shown(without)}.", DataWarning)
     unknown = rows.loc[~rows[PERSON].isin(persons[PERSON]), PERSON].unique().tolist()
     if unknown:
         warn(f"Persons with scans who are not in '{path.name}' ({len(unknown):,}): {_shown(unknown)}.", DataWarning)
@@ -75,6 +92,11 @@ def read_utkface(found: Sequence[Path]) -> pd.DataFrame:
         if match is not None
     ]
     return pd.DataFrame(rows)
+
+
+def _suffix(scan: Path) -> str:
+    """What a BIDS file name ends with before the extension, such as T1w."""
+    return scan.name.partition(".")[0].rpartition("_")[2]
 
 
 def _shown(names: Sequence[str]) -> str:
