@@ -30,8 +30,8 @@ def read_folder(folder: Path) -> pd.DataFrame:
       `file_name` becomes `image`.
     - `list_attr_celeba` as .txt or .csv (CelebA; Liu et al., 2015): its attributes as labels no and yes, the split from
       `list_eval_partition` where that is there.
-    - `participants.tsv` with `sub-*/anat/*_T1w.nii.gz` or the only other suffix, sessions too (BIDS; Gorgolewski et al., 2016): a
-      row for each scan.
+    - `participants.tsv` with `sub-*/anat/*_T1w.nii.gz` or the only other suffix, sessions too (BIDS; Gorgolewski et al., 2016):
+      a row for each scan.
     - Images called age_gender_race_date (UTKFace; Zhang et al., 2017): these columns, without the date.
     - Folders called train, validation (val, valid, dev) and test: their names become the column `split`. Each holds its
       own metadata file, or a folder per class.
