@@ -257,9 +257,10 @@ def checked(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
 def refuted(rows: Sequence[dict[str, Any]], *, naive: bool = False) -> dict[str, int]:
     """The tables in which each refuter rejects the recommended estimate, or the naive one."""
     names = list(rows[0]["naive"])
-    spoke = {name: [row["naive"][name] if naive else row["refuters"][f"{name} on {row['source']}"] for row in rows]
-             for name in names}  # fmt: skip
-    return {"tables": len(rows), **{name: sum(found) for name, found in spoke.items()}}
+    own = [row["naive"] if naive else {name: row["refuters"].get(f"{name} on {row['source']}") for name in names}
+           for row in rows]  # fmt: skip
+    judged = [found for found in own if None not in found.values()]  # an estimate in the overlap is not refuted
+    return {"tables": len(judged), **{name: sum(found[name] for found in judged) for name in names}}
 
 
 def main() -> None:
