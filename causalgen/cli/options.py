@@ -65,7 +65,10 @@ Particles = Annotated[
     ),
 ]
 AnswerOut = Annotated[
-    Path | None, typer.Option(help="Folder for images, grid and table.", show_default="RUN/counterfactuals/QUERY")
+    Path | None,
+    typer.Option(
+        help="Folder for images, grid and table.", show_default="a folder below the run, named after the query"
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
 TableFile = Annotated[Path, typer.Argument(help="A .csv or .parquet file, one row per unit.", show_default=False)]

@@ -46,7 +46,7 @@ def restore(
     sha256: Sha256 = None,
     threads: Threads = None,
 ) -> None:
-    """Restore a damaged picture with a run's model; with --do, also show what the image would have been.
+    """Restore a damaged picture with a run's or a saved model; with --do, also show what the image would have been.
 
     Example: causalgen restore runs/morphodigits --image damaged.png --mask mask.png --set digit=7 --do thickness=4
     """
@@ -95,8 +95,10 @@ def _interval(row: dict[Any, Any]) -> str:
     """Describe what is known about an attribute's value."""
     if not row["inferred"]:
         return "given"
-    share = row["share"]
-    return f"{row['low']:.3g} to {row['high']:.3g}" if share is None or share != share else f"{share:.0%} of the draws"
+    low, share = row["low"], row["share"]
+    if share is not None and share == share:
+        return f"{share:.0%} of the draws"
+    return "not known" if low is None or low != low else f"{low:.3g} to {row['high']:.3g}"
 
 
 def _show(value: object) -> str:

@@ -46,7 +46,7 @@ def transfer(
     sha256: Sha256 = None,
     threads: Threads = None,
 ) -> None:
-    """Use a run's model to show what rows or an image would have been with attributes of another row or image.
+    """Use a run's or a saved model to show what rows or an image would have been with attributes of another row or image.
 
     Attributes of an image file are measured, if the study measures them, or inferred by the model.
 

@@ -141,9 +141,11 @@ def complete(
                 whole = fresh[name].setdefault(key, tensor.new_zeros((particles, units, *tensor.shape[1:])))
                 whole[:, chosen] = tensor.unflatten(0, (particles, len(chosen)))
     if (rare := effective < min(FEW, particles)).any():
+        where = "" if units == 1 else f"in {int(rare.sum())} of {units} units, "
         warn(
-            f"The known values of {int(rare.sum())} of {units} units are rare under the model: the draws of their missing "
-            f"values have effective sample sizes down to {float(effective.min()):.1f}. Their intervals are rough.",
+            f"{where}the known values".capitalize()
+            + " are rare under the model: the draws of the missing values have effective sample sizes down to "
+            f"{float(effective.min()):.1f}. Their intervals are rough.",
             EvidenceWarning,
         )
     return Completed(

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from .model import StructuralCausalModel
 
 __all__ = ["Posterior"]
+
+FEW_DRAWS = 2
+"""Effective sample size of draws below which they have no interval."""
 
 
 class Posterior:
@@ -236,20 +240,19 @@ class Posterior:
 
         Columns: unit (its row label, else its position), variable, value (mean, or most frequent label), low and high
         (central interval of the draws at `level`; continuous ones), share (of the draws with that label; discrete ones),
-        effective (effective sample size of the unit's draws).
+        effective (effective sample size of the unit's draws). Interval and share are NaN where it is below 2: copies of one
+        draw have no spread.
         """
         rows = []
         for name, draws in ({} if self.completed is None else self.completed.by_particle()).items():
             variable, known = self.scm.graph[name], self.completed.known[name]  # type: ignore[union-attr]
             for unit in [] if variable.is_image else (~known).nonzero()[:, 0].tolist():
-                rows.append(
-                    {
-                        "unit": unit if self.labels is None else self.labels[unit],
-                        "variable": name,
-                        **_described(variable, draws[:, unit], level),
-                        "effective": float(self.completed.effective[unit]),  # type: ignore[union-attr]
-                    }
-                )
+                effective = float(self.completed.effective[unit])  # type: ignore[union-attr]
+                found = _described(variable, draws[:, unit], level)
+                if effective < FEW_DRAWS:
+                    found |= dict.fromkeys(("low", "high", "share"), np.nan)
+                about = {"unit": unit if self.labels is None else self.labels[unit], "variable": name}
+                rows.append(about | found | {"effective": effective})
         return pd.DataFrame(rows, columns=["unit", "variable", "value", "low", "high", "share", "effective"])
 
     def particle_values(self) -> dict[str, Tensor]:

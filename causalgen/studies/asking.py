@@ -363,11 +363,14 @@ def is_partial(graph: CausalGraph, factual: Mapping[str, Any]) -> bool:
 
 def _inferred(variable: Variable, row: Any) -> str:
     """One inferred value as a sentence."""
-    if variable.is_discrete:
-        found = f"{row.value} ({row.share:.0%} of the draws)"
+    unit = f" {variable.unit}" if variable.unit else ""
+    shown = str(row.value) if variable.is_discrete else f"{row.value:.3g}{unit}"
+    if variable.is_discrete and row.share == row.share:
+        found = f"{shown} ({row.share:.0%} of the draws)"
+    elif row.low == row.low:
+        found = f"{shown} (95 % interval {row.low:.3g} to {row.high:.3g})"
     else:
-        unit = f" {variable.unit}" if variable.unit else ""
-        found = f"{row.value:.3g}{unit} (95 % interval {row.low:.3g} to {row.high:.3g})"
+        found = f"{shown} (how sure is not known: its draws have an effective sample size of {row.effective:.1f})"
     return f"{variable.name} was inferred by the model: {found}."
 
 

@@ -82,7 +82,11 @@ def transfer(
         result = units.posterior.transfer(model.posterior, take, hold=hold, seed=seed_of(run))
     nodes = dict.fromkeys([*(name for name in take if name in scm.graph), *(node for node, _ in parts)])
     taken = ", ".join(describe(scm.graph[name], result.do[name]) for name in nodes)
-    notes = (f"Taken from {style}: {taken}.", *units.notes, *(f"Style: {note}" for note in model.notes))
+    notes = (
+        f"Taken from {style}: {taken}.",
+        *units.notes,
+        *(f"Style: {note}" for note in model.notes if note not in units.notes),
+    )
     if units.column == "file":
         names = [Path(content[0]).stem]
         answer = write_answer(folder, result, {"file": units.labels}, names, None, notes, windows_of(run))

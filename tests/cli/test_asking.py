@@ -162,7 +162,7 @@ def test_an_answer_shows_down_to_which_correlation_it_holds(causalgen: Command, 
     shown = causalgen(*asked)
     assert shown.exit_code == 0, shown.output
     assert "holds down to rho" in shown.stdout
-    assert "Holds down to rho: data cannot tell" in shown.stdout
+    assert "Holds down to rho: models in which" in shown.stdout
     assert "1: no longer at 0.95, the next that was tried; 0: in all of them." in shown.stdout
     assert '"no change" means the factual image as the model redraws it' in shown.stdout
     table = pd.read_csv(tmp_path / "counterfactual.csv")

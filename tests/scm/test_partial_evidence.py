@@ -178,6 +178,10 @@ def test_known_values_stay_and_what_follows_is_predicted_from_the_draws(mixed: S
     frame = result.to_frame()
     assert frame.loc[frame["unit"] == 1, "age"].nunique() > 20  # the draws, not their mean
     assert "missing values inferred" in repr(posterior)
+    posterior.completed.effective[1:3] = torch.tensor([1.0, 2.0])
+    collapsed = posterior.inferred().set_index("unit")
+    assert collapsed.loc[1, ["low", "high", "share"]].isna().all()  # copies of one draw have no spread
+    assert collapsed.loc[2, "low"] < collapsed.loc[2, "high"]
 
 
 def test_a_style_is_an_intervention_with_the_values_of_other_units(mixed: StructuralCausalModel) -> None:
