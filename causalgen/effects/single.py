@@ -196,17 +196,12 @@ def _outcome_range(outcome: Variable, values: pd.Series) -> tuple[tuple[float, f
         return (0.0, 1.0), f"probability of {outcome.labels[1]}"
     if outcome.is_discrete:
         label = (outcome.labels or ("",))[-1]
-        numbers = (
-            ""
-            if isinstance(label, str)
-            else (
-                f" If its numbers are quantities, declare it continuous ({declare_remedy(outcome.name, 'continuous')})."
-            )
-        )
+        quantity = f"Declare it continuous if its numbers are quantities ({declare_remedy(outcome.name, 'continuous')}), or ask"
         raise DataError(
-            f"Expected a continuous or binary outcome; '{outcome.name}' is {describe(outcome)}. Ask for the probability "
-            f"of a label: --outcome {shlex.quote(f'{outcome.name}={label}')} on the command line, causalgen.effects."
-            f"label_outcome in Python.{numbers}"
+            f"Expected a continuous or binary outcome; '{outcome.name}' is {describe(outcome)}. "
+            f"{'Ask' if isinstance(label, str) else quantity} for the probability of a label: "
+            f"--outcome {shlex.quote(f'{outcome.name}={label}')} on the command line, causalgen.effects.label_outcome in "
+            "Python."
         )
     if outcome.support is not None and not values.between(*outcome.support).all():
         low, high = outcome.support
