@@ -1,14 +1,11 @@
 """Whether a column has a label, as the outcome of an effect: `severity=severe`."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 
 from ..datasets.declared import type_columns
-from ..datasets.kinds import describe
-from ..errors import DataError
-from ..graph import CausalGraph, GraphLike, Variable, as_graph
+from ..grammar.outcome_labels import find_outcome_labels, label_splits
+from ..graph import CausalGraph, GraphLike, as_graph
 
 __all__ = ["label_outcome"]
 
@@ -38,31 +35,12 @@ def label_outcome(graph: GraphLike, table: pd.DataFrame, outcome: str) -> tuple[
     graph = as_graph(graph)
     if outcome in graph:
         return graph, table, outcome
-    name, words = next(((name, words) for name, words in _splits(outcome) if name in graph), (outcome, ""))
+    name = next((name for name, _ in label_splits(outcome) if name in graph), outcome)
     graph.require(name)
     column = type_columns(graph, table, [name])[1][name]
-    variable = column.variable
-    if not variable.is_discrete:
-        raise DataError(
-            f"Expected a column of labels before the equals sign in '{outcome}'; '{name}' is {describe(variable)}. Name "
-            f"'{name}' alone for the effect on its mean."
-        )
-    asked = [words] if words in map(str, variable.labels or ()) else [word.strip() for word in words.split(",")]
-    codes = set(variable.encode_all(asked))
-    if len(codes) == len(variable.labels or ()):
-        raise DataError(f"Expected some labels of '{name}' in '{outcome}'; got all of them. Leave one out.")
-    others = [str(label) for code, label in enumerate(variable.labels or ()) if code not in codes]
-    labels = (others[0] if len(others) == 1 else f"not {words}", words)
-    has = np.where(np.isin(column.reading.values, list(codes)), *labels[::-1]).astype(object)
+    typed = graph.with_parts(variables=[column.variable if v.name == name else v for v in graph.variables.values()])
+    label = find_outcome_labels(typed, outcome)
+    assert label is not None
+    has = np.where(np.isin(column.reading.values, list(label.codes)), *label.labels[::-1]).astype(object)
     has[column.reading.missing] = None
-    variables = [Variable(name, "binary", labels=labels) if node == name else graph[node] for node in graph.nodes]
-    left_out = graph.descendants(name)
-    kept = graph.with_parts(variables=variables).project([node for node in graph.nodes if node not in left_out])
-    return kept, table.assign(**{name: has}), name
-
-
-def _splits(text: str) -> Iterator[tuple[str, str]]:
-    """Text before and after every equals sign: names and labels may hold one as well."""
-    parts = text.split("=")
-    for place in range(1, len(parts)):
-        yield "=".join(parts[:place]).strip(), "=".join(parts[place:]).strip()
+    return label.graph(typed), table.assign(**{name: has}), name

@@ -11,8 +11,10 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from ..errors import CausalgenWarning, DataError
+from ..grammar.outcome_labels import find_outcome_labels
 from ..graph import CausalGraph, Variable
 from ..scm import StructuralCausalModel, ancestral_model, attribute_model
+from ..scm.label_model import label_model
 from ..scm.values import to_frame
 from .comparisons import implied_effect
 from .contrast import read_contrast, read_joint_contrast
@@ -76,8 +78,8 @@ def power_curve(
     Args:
         scm: A fitted model.
         treatment: The treatment, or several.
-        outcome: A continuous or binary attribute; or, with a reading, any new name: then the outcome is the reading
-            itself, a child of its image.
+        outcome: A continuous or binary attribute, or "attribute=label" for the probability of a label; or, with a
+            reading, any new name: then the outcome is the reading itself, a child of its image.
         contrast: (a, b), labels or natural units; None compares the two labels of a binary treatment.
         sizes: Numbers of units: of rows, at least 50, or of groups with `shared`, at least 10, as estimators need them.
         tables: Number of simulated tables.
@@ -98,6 +100,8 @@ def power_curve(
         NotIdentifiableError: The graph does not identify the effect.
         NotFittedError: A mechanism is not fitted.
     """
+    if reading is None and (label := find_outcome_labels(scm.graph, outcome)) is not None:
+        scm, outcome = label_model(scm, label), label.name
     counts = _sizes(sizes, LEAST_ROWS if shared is None else LEAST_CLUSTERS)
     check_level(level)
     if not isinstance(tables, int | np.integer) or not LEAST_TABLES <= tables <= MOST_TABLES:

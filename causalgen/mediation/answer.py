@@ -154,12 +154,12 @@ class NestedAnswer:
         dropped = f", {self.rows_dropped:,} dropped" if self.rows_dropped else ""
         lines = [
             *self.effects,
+            *(f"warning: {text}" for text in self.warnings),
             f"{self.rows_used:,} {'rows' if self.source == 'table' else 'units'} used{dropped}. {self.note}",
         ]
         lines += [self.columns] if self.columns else []
         lines += [self.identification, *(["It rests on:"] if self.assumptions else [])]
         lines += [f"- {text}" for text in self.assumptions]
-        lines += [f"warning: {text}" for text in self.warnings]
         return "\n".join([self.title, *(f"  {line}" for line in lines)])
 
     __repr__ = __str__

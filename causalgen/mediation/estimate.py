@@ -44,6 +44,7 @@ from ..graph import (
 from ..graph.nested_estimand import COMPARED, ESTIMANDS, definitions
 from ..graph.notation import spell_number
 from .answer import NestedAnswer, NestedEffect, title
+from .cross_overlap import crossed_overlap
 
 __all__ = ["estimate_nested"]
 
@@ -245,7 +246,7 @@ def _compared(asked: _Asked) -> Found:
     for name, (b, a) in compared.items():
         spread = np.array([draw[b] - draw[a] for draw in drawn])
         effects.append(NestedEffect(name, whole[b] - whole[a], *asked.quantiles(spread, spread), defined[name]))
-    return effects, (*_unseen(asked), *_rigid(asked, mean)), COMPUTED_NOTE
+    return effects, (*_unseen(asked), *_crossed(asked), *_rigid(asked, mean)), COMPUTED_NOTE
 
 
 def _treated(asked: _Asked) -> Found:
@@ -336,6 +337,17 @@ def _unseen(asked: _Asked) -> tuple[str, ...]:
         for text in far
         if text
     )
+
+
+def _crossed(asked: _Asked) -> tuple[str, ...]:
+    """A warning if the mediators under one value of a continuous treatment are not seen with the other value."""
+    encoded, estimand = asked.encoded, asked.estimand
+    own = next((level for nodes, level in estimand.stages if estimand.outcome in nodes), "b")
+    through = [node for nodes, level in estimand.stages if level != own for node in nodes]
+    if encoded.kind != "continuous" or not through:
+        return ()
+    contrast = (encoded.control, encoded.treated)
+    return crossed_overlap(encoded.data, estimand.treatment, list(estimand.adjustment), through, contrast)
 
 
 def _outside(name: str, seen: Array, value: float, where: str) -> str:

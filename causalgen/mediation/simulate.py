@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..effects.settings import check_level
 from ..errors import DataError, NotIdentifiableError
+from ..grammar.outcome_labels import find_outcome_labels
 from ..graph import NestedEstimand, NestedQuestion, causation_bounds, identify_nested
 from ..graph.adjustment import check_pair
 from ..graph.nested import check_binary, select_mediators, select_paths
@@ -25,6 +26,7 @@ from ..graph.nested_estimand import COMPARED, definitions
 from ..graph.paths import Path
 from ..scm import StructuralCausalModel, ancestral_model
 from ..scm.interventions import describe
+from ..scm.label_model import label_model
 from .answer import NestedAnswer, NestedEffect, title
 from .units import ModelUnits
 
@@ -57,8 +59,8 @@ def simulate_nested(
 
     Args:
         scm: A fitted model.
-        question: The question; its outcome is continuous or binary. Its mediators are by default attributes, as from a
-            table; an image on a causal path is one only by name.
+        question: The question; its outcome is continuous or binary, or "node=label" for the probability of a label. Its
+            mediators are by default attributes, as from a table; an image on a causal path is one only by name.
         factual: Observed units, a value for the outcome, the treatment and each of their ancestors; None draws units.
         particles: Draws of the noise of each observed unit, see `StructuralCausalModel.abduct`; for probabilities of
             causation 100 by default.
@@ -72,6 +74,13 @@ def simulate_nested(
         UnknownNameError, DataError, SupportError, MissingValueError: A name or value that does not fit.
         AbductionError: A mechanism that the question recomputes for observed units cannot abduct.
     """
+    if (label := find_outcome_labels(scm.graph, question.outcome)) is not None:
+        if factual is not None:
+            raise DataError(
+                f"Expected units that the model draws for the probability in '{question.outcome}'; got observed ones. Leave "
+                "factual out."
+            )
+        scm, question = label_model(scm, label), replace(question, outcome=label.name)
     if question.estimand == "causation" and factual is not None and particles is None:
         particles = CAUSATION_PARTICLES
     worlds = _Worlds(scm, question, factual, particles, n, seed)
@@ -133,7 +142,7 @@ class _Worlds:
         if graph[y].kind not in ("continuous", "binary"):
             raise DataError(
                 f"Expected a continuous or binary outcome; '{y}' is {graph[y].kind}. Ask for an attribute measured on "
-                "it, or for one label recoded as binary (`causalgen.effects.label_outcome`)."
+                f"an image, or for the probability of a label: outcome='{y}=LABEL'."
             )
         if self.factual is None and self.particles is not None:
             raise DataError(

@@ -17,18 +17,21 @@ from ..effects import (
     agreement,
     estimate_effect,
     implied_effect,
+    label_outcome,
     measured_effect,
     scored_effect,
 )
 from ..effects.concerns import Check, Subject, remark
 from ..errors import AbductionError, DataError, SupportWarning
+from ..grammar.outcome_labels import find_outcome_labels
 from ..reports import EffectFindings
 from ..scm import attribute_model
+from ..scm.label_model import label_model
 from .data_section import Source
 from .further_steps import further_answers, study_rows
 from .image_readers import ImageReaders
 from .model_on_data import ModelOnData
-from .study_sections import GROUP, Effect
+from .study_sections import Effect
 
 if TYPE_CHECKING:
     from ..effects.diagnostics import Diagnostics
@@ -60,12 +63,17 @@ class _Sources:
         self, effect: Effect, model: ModelOnData, readers: ImageReaders, rows: int, source: Source | None
     ) -> None:
         self.source = source
-        self.every = None if source is None else study_rows(effect, source)
-        self.effect, self.model, self.readers = effect, model, readers
+        self.label = find_outcome_labels(model.graph, effect.outcome)
+        self.asked = effect.outcome
+        every = None if source is None else study_rows(effect, source)
+        if self.label is not None:
+            every = None if every is None else label_outcome(model.graph, every, effect.outcome)[1]
+            effect = effect.model_copy(update={"outcome": self.label.name})
+        self.every, self.effect, self.model, self.readers = every, effect, model, readers
         self.scm, self.data, self.seed = model.scm, model.data, model.seed
         self.score = None if effect.outcome in model.graph else readers.scores.get(effect.outcome)
-        self.measure = readers.measurements.get(effect.outcome)
-        self.graph = readers.graph_with(effect.outcome, model.graph)
+        self.measure = None if self.label else readers.measurements.get(effect.outcome)
+        self.graph = readers.graph_with(self.asked, model.graph)
         self.question: dict[str, Any] = {
             "treatment": effect.treatment,
             "outcome": effect.outcome,
@@ -87,6 +95,8 @@ class _Sources:
             sources = self.comparisons() if compared is None else compared.sources[1:]
         if effect.event is not None:
             self.remark("The model and its images have observed times, which censoring shortens, and are not compared.")
+        if effect.doubt and self.label is not None:
+            self.remark("Table and model are shown but not tested against one another, since the outcome is a label.")
         if effect.doubt and len(effect.treatments) > 1:
             self.remark(
                 "The sources are shown but not tested against one another, since the test exists for one "
@@ -105,7 +115,7 @@ class _Sources:
         if self.data.incomplete and self.table is self.complete:
             self.warnings.append(
                 f"The estimate uses the {len(self.complete):,} rows without missing attributes; unless these are missing at "
-                "random, the effect is that of the complete rows. Incomplete rows have no scores and no groups."
+                "random, the effect is that of the complete rows. Incomplete rows have no scores."
             )
         refused: list[str] = []
         further = further_answers(effect, self.graph, self.table, self.every, self.seed, refused, self.source)
@@ -124,6 +134,7 @@ class _Sources:
             and self.whole
             and self.effect.event is None
             and self.score is None
+            and self.label is None
             and isinstance(self.effect.treatment, str)
             and not self.data.incomplete
         )
@@ -143,14 +154,13 @@ class _Sources:
         """The rows that the estimators see, which drop or handle those with missing values; else the complete ones."""
         if self.every is None:
             return self.complete
-        grouped = self.effect.cluster == GROUP and GROUP not in self.every
-        holes = bool(self.data.incomplete) and self.score is None and not grouped
+        holes = bool(self.data.incomplete) and self.score is None
         return self.every if holes or self.effect.missing != "drop" else self.complete
 
     @cached_property
     def complete(self) -> pd.DataFrame:
         """All rows that the model knows, with the score or the data set's groups where the effect needs them."""
-        return self.readers.table_with(self.effect.outcome, self.data, self.effect.cluster)
+        return self.readers.table_with(self.asked, self.data, self.effect.cluster)
 
     @cached_property
     def images(self) -> Images | None:
@@ -195,7 +205,8 @@ class _Sources:
             return []
         if self.score is not None:
             return self.scored()
-        implied = implied_effect(attribute_model(self.scm), **self.question, n=IMPLIED_SAMPLES, seed=self.seed)
+        model = attribute_model(self.scm) if self.label is None else label_model(self.scm, self.label)
+        implied = implied_effect(model, **self.question, n=IMPLIED_SAMPLES, seed=self.seed)
         return [implied, *self.measured()]
 
     def scored(self) -> list[Estimate]:

@@ -19,7 +19,7 @@ from ..errors import DataError, nearest
 from ..graph import CausalGraph, Estimand
 from .data_section import OwnData, Source
 from .sources import own_index
-from .study_sections import Effect
+from .study_sections import GROUP, Effect
 
 __all__ = ["further_answers", "further_checks", "study_rows"]
 
@@ -99,6 +99,9 @@ def study_rows(effect: Effect, data: Source) -> pd.DataFrame | None:
                 f"Expected a column '{column}' in '{index.name}'; got none." + nearest(str(column), raw.columns)
             )
         found.setdefault(str(column), raw[column].reset_index(drop=True))
+    if effect.cluster == GROUP and GROUP not in found:
+        groups = np.arange(index.count) if index.every_group is None else index.every_group
+        found[GROUP] = pd.Series(groups, dtype="Int64").mask(groups < 0)
     rows = pd.DataFrame(found).set_axis(index.labels)
     return rows.iloc[np.sort(np.concatenate([index.rows, *index.incomplete.values()]))] if index.incomplete else rows
 

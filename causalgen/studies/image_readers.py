@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..datasets import Dataset
 from ..errors import CausalgenError, DataError
+from ..grammar.outcome_labels import find_outcome_labels
 from ..graph import CausalGraph, Variable
 from .measurements import Measurement, find_measurement, find_measurements
 from .schema import Study
@@ -82,13 +83,15 @@ class ImageReaders:
         )
 
     def graph_with(self, outcome: str, graph: CausalGraph) -> CausalGraph:
-        """Return the graph with `outcome` as a node, added if it is a score."""
+        """Return the graph with `outcome` as a node: added if it is a score, binary if it is `attribute=label`."""
+        if (label := find_outcome_labels(graph, outcome)) is not None:
+            return label.graph(graph)
         if outcome in graph or outcome not in self.scores:
             return graph
         return with_score(graph, outcome, self.scores[outcome].image)
 
     def table_with(self, outcome: str, data: Dataset, cluster: str | None) -> pd.DataFrame:
-        """Return all rows, with the score if it is the outcome, and the data set's groups if they are the clusters.
+        """Return all rows, with the score or labels of the outcome, and the data set's groups if they are the clusters.
 
         Raises:
             DataError: The score is the same, or not a number, on every image.
@@ -97,7 +100,13 @@ class ImageReaders:
         if cluster == GROUP and GROUP not in table:
             table[GROUP] = data.group.numpy()
         score = None if outcome in data.graph else self.scores.get(outcome)
-        return table if score is None else table.assign(**{score.name: score.values(data)})
+        if score is not None:
+            return table.assign(**{score.name: score.values(data)})
+        if find_outcome_labels(data.graph, outcome) is None:
+            return table
+        from ..effects import label_outcome  # loads DoWhy, which `check` does not need
+
+        return label_outcome(data.graph, table, outcome)[1]
 
     def try_on(self, data: Dataset, fault: Callable[[tuple, str], Exception]) -> None:
         """Read a few training images, so that failures occur before training.

@@ -1,12 +1,14 @@
 """Nested questions of a study: answered from the table, by the fitted model, and by the generator where it is known."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
 from ..datasets import Dataset
 from ..errors import AbductionError, DataError, NotIdentifiableError, SupportError
+from ..grammar.outcome_labels import find_outcome_labels
 from ..graph import NestedQuestion
 from ..graph.nested import select_mediators
 from ..graph.nested_estimand import COMPARED
@@ -30,11 +32,13 @@ def mediation_findings(asked: Mediation, model: ModelOnData, readers: ImageReade
         readers: Measurements and scores, which may be its outcome.
     """
     question, data = asked.question, model.data
+    if (label := find_outcome_labels(data.graph, question.outcome)) is not None:
+        question = replace(question, outcome=label.name)
     options: dict[str, Any] = {"level": asked.level, "seed": model.seed}
     graph, table = readers.graph_with(asked.outcome, data.graph), readers.table_with(asked.outcome, data, asked.cluster)
     sources: dict[str, Callable[[], NestedAnswer]] = {
         "table": lambda: estimate_nested(graph, table, question, cluster=asked.cluster, **options),
-        "model": lambda: simulate_nested(_model_of(model.scm, asked.outcome), question, **options),
+        "model": lambda: simulate_nested(_model_of(model.scm, question.outcome), asked.question, **options),
     }
     answers, notes, truth = [], [], dict[str, float]()
     if data.incomplete:
@@ -48,7 +52,7 @@ def mediation_findings(asked: Mediation, model: ModelOnData, readers: ImageReade
         except (AbductionError, DataError, NotIdentifiableError, SupportError) as error:
             notes.append(f"The {source} gives no answer: {error}")
     try:
-        truth = _truth(data, question)
+        truth = _truth(data, question) if label is None else {}
     except (DataError, SupportError, NotIdentifiableError) as error:
         notes.append(f"The generator gives no answer: {error}")
     unit = answers[0].outcome_unit if answers else ""

@@ -273,7 +273,8 @@ class Effect(StudySection):
     treatment: Treatment
     """An attribute, or a list of several that are set together."""
     outcome: str
-    """A binary or continuous attribute, or one of the study's scores."""
+    """A binary or continuous attribute, the probability of labels (`pain=severe`, `pain=mild,severe`), or one of the \
+study's scores."""
     contrast: Annotated[tuple[Side, Side], Field(strict=False)]
     """The two values, [a, b]; for several treatments, a value for each on both sides, [[a1, a2], [b1, b2]]."""
     methods: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None
@@ -359,7 +360,8 @@ treated, or the probabilities of causation of a binary treatment for a binary ou
     treatment: str
     """An attribute."""
     outcome: str
-    """A binary or continuous attribute, or one of the study's scores."""
+    """A binary or continuous attribute, the probability of labels (`pain=severe`, `pain=mild,severe`), or one of the \
+study's scores."""
     contrast: Annotated[tuple[Scalar, Scalar], Field(strict=False)]
     """The two values, [a, b]."""
     mediators: dict[str, Scalar] | Readable | None = None

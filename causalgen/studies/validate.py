@@ -5,8 +5,9 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import CausalgenError, DataError, NotIdentifiableError, StudyError
+from ..errors import CausalgenError, DataError, NotIdentifiableError, StudyError, SupportError
 from ..grammar import check_value, compared_worlds, read_intervention
+from ..grammar.outcome_labels import find_outcome_labels
 from ..graph import CausalGraph, Estimand, Variable, identify, identify_nested
 from ..graph.volumes import require_flat_images
 from .audit_section import Audit
@@ -69,29 +70,35 @@ def _checks(study: Study, graph: CausalGraph) -> Iterator[Check]:
         yield ("curves", i, "node"), partial(_attribute, graph, curve.node)
         yield ("curves", i, "outcome"), partial(_response, graph, curve, study.measurements)
     for i, effect in enumerate(study.effects):
-        yield from _effect_checks(_graph_with(study, graph, effect.outcome), ("effects", i), effect, study.data)
+        with_outcome, outcome = _with_outcome(study, graph, effect.outcome)
+        renamed = effect.model_copy(update={"outcome": outcome})
+        yield from _effect_checks(with_outcome, ("effects", i), renamed, study.data)
         if effect.proxies or effect.missing != "drop":
             entry = "proxies" if effect.proxies else "missing"
             yield ("effects", i, entry), partial(_every_row, effect, study)
     for i, asked in enumerate(study.mediation):
-        modelled = asked.outcome in graph
-        yield from _mediation_checks(_graph_with(study, graph, asked.outcome), ("mediation", i), asked, modelled)
+        with_outcome, outcome = _with_outcome(study, graph, asked.outcome)
+        nested = asked.model_copy(update={"outcome": outcome})
+        yield from _mediation_checks(with_outcome, ("mediation", i), nested, modelled=outcome in graph)
     for i, audit in enumerate(study.audit):
         yield from _audit_checks(graph, ("audit", i), audit, trust_code=study.trust_code)
 
 
-def _graph_with(study: Study, graph: CausalGraph, outcome: str) -> CausalGraph:
-    """The graph with `outcome` as a node, where it is a score."""
+def _with_outcome(study: Study, graph: CausalGraph, outcome: str) -> tuple[CausalGraph, str]:
+    """The graph with the outcome as a node, where it is a score or `attribute=label`, and the node's name."""
+    with suppress(DataError, SupportError):  # reported at the outcome itself
+        if (label := find_outcome_labels(graph, outcome)) is not None:
+            return label.graph(graph), label.name
     read = study.scores.get(outcome)
     if read is None or outcome in graph or not graph.images:
-        return graph
-    return with_score(graph, outcome, read.image or graph.images[0])
+        return graph, outcome
+    return with_score(graph, outcome, read.image or graph.images[0]), outcome
 
 
 def _effect_checks(graph: CausalGraph, loc: Loc, effect: Effect, data: Source) -> Iterator[Check]:
     for name in effect.treatments:
         yield (*loc, "treatment"), partial(_attribute, graph, name)
-    yield (*loc, "outcome"), partial(_numeric, graph, effect.outcome, "outcome")
+    yield (*loc, "outcome"), partial(_outcome, graph, effect.outcome)
     asked = (*effect.treatments, effect.outcome)
     if all(name in graph and not graph[name].is_image for name in asked):
         yield loc, partial(_identified, graph, effect)
@@ -128,9 +135,9 @@ def _every_row(effect: Effect, study: Study) -> None:
     study_rows(effect, study.data)
 
 
-def _mediation_checks(graph: CausalGraph, loc: Loc, asked: Mediation, modelled: bool) -> Iterator[Check]:
+def _mediation_checks(graph: CausalGraph, loc: Loc, asked: Mediation, *, modelled: bool) -> Iterator[Check]:
     yield (*loc, "treatment"), partial(_attribute, graph, asked.treatment)
-    yield (*loc, "outcome"), partial(_numeric, graph, asked.outcome, "outcome")
+    yield (*loc, "outcome"), partial(_outcome, graph, asked.outcome)
     if all(name in graph and not graph[name].is_image for name in (asked.treatment, asked.outcome)):
         yield loc, partial(_nested, graph, asked, modelled)
         for value in asked.contrast:
@@ -216,12 +223,14 @@ def _value(graph: CausalGraph, name: str, value: Any) -> None:
     check_value(graph[name], value)
 
 
-def _numeric(graph: CausalGraph, name: str, role: str) -> None:
-    kind = _attribute(graph, name).kind
-    if kind not in ("continuous", "binary"):
+def _outcome(graph: CausalGraph, name: str) -> None:
+    find_outcome_labels(graph, name)  # its message about labels is clearer
+    variable = _attribute(graph, name)
+    if variable.kind not in ("continuous", "binary"):
+        label = (variable.labels or ("LABEL",))[-1]
         raise DataError(
-            f"Expected a continuous or binary {role}; '{name}' is {kind}. `causalgen effects` asks for the probability of "
-            f"a label: --outcome {name}=LABEL."
+            f"Expected a continuous or binary outcome; '{name}' is {variable.kind}. Ask for the probability of a label: "
+            f"`outcome: {name}={label}`."
         )
 
 
@@ -258,7 +267,9 @@ def _methods(effect: Effect, graph: CausalGraph) -> None:
 
 
 def _response(graph: CausalGraph, curve: Curve, measured: Container[str]) -> None:
-    _numeric(graph, curve.outcome, "outcome")
+    kind = _attribute(graph, curve.outcome).kind
+    if kind not in ("continuous", "binary"):
+        raise DataError(f"Expected a continuous or binary outcome; '{curve.outcome}' is {kind}. Name another one.")
     if curve.outcome == curve.node and curve.outcome not in measured:
         raise DataError(
             f"Expected an outcome that can differ from '{curve.node}'; got the same node without a measurement. "

@@ -31,6 +31,18 @@ def test_few_rows_that_carry_the_estimate_are_a_warning():
     assert not near.warnings
 
 
+@pytest.mark.parametrize(("noise", "warned"), [(2.0, False), (0.1, True)])
+def test_mediators_that_the_other_treatment_hardly_has_are_a_warning(noise, warned):
+    """m = 1.5 x + noise: with little noise, no row with x near 1 has the mediators of one with x near 0."""
+    table = linear(1_000, 4, continuous=True)
+    table["m"] = 1.5 * table["x"] + table["z"] + noise * np.random.default_rng(0).normal(size=1_000)
+    for estimate in (natural, path_specific):
+        question = ASK | ({"paths": "x -> m -> y"} if estimate is path_specific else {})
+        warnings = " ".join(estimate(MEDIATION, table, **question).warnings)
+        assert ("Poor overlap" in warnings) is warned
+    assert "rows with x near 0 have m that" in warnings or not warned
+
+
 @pytest.mark.parametrize("estimate", [natural, on_treated], ids=["natural", "treated"])
 def test_a_treatment_that_covariates_determine_is_a_warning(estimate):
     """Perfect separation: clipped probabilities are even, and so are the weights."""

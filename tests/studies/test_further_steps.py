@@ -72,6 +72,23 @@ def test_holes_of_the_table_are_imputed(folder: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
+    "asked", ["    missing: impute\n", "    proxies: {pain: {column: pain read, source: measured}}\n"]
+)
+def test_every_row_keeps_its_group(folder: Path, asked: str) -> None:
+    """The groups of the data set are those of its column, holes included, also where a word names them."""
+    table = pd.read_csv(folder / "trial.csv")
+    wards = [f" ward {number // 5} " for number in range(ROWS - 1)]
+    table.assign(ward=[*wards, None]).to_csv(folder / "trial.csv", index=False)
+    grouped = FILE.replace("missing: drop", "missing: drop, group: ward")
+    (folder / "study.yaml").write_text(f"{grouped}    cluster: group\n{asked}")
+    study = load_study(folder / "study.yaml")
+    rows = study_rows(study.effects[0], study.data)
+    assert rows is not None
+    assert rows["group"].tolist()[:-1] == [number // 5 for number in range(ROWS - 1)]
+    assert pd.isna(rows["group"].iloc[-1])
+
+
+@pytest.mark.parametrize(
     ("asked", "message"),
     [
         ("    proxies: {pain: {column: pane read, source: measured}}\n", "Did you mean 'pain read'?"),

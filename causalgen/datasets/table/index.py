@@ -51,6 +51,7 @@ class TableIndex:
         split: Rows of each split, as positions among `rows`.
         incomplete: Rows of each split with missing attributes, which training infers; empty unless `missing` is "model".
         group: `(len(rows),)` group of each kept row.
+        every_group: `(count,)` group of each row of the table, -1 where it is missing; None if every row is a group.
         group_names: Name of every group by its number; None if every row is a group.
         unused: Columns that are not part of the graph.
         group_meaning: Meaning of a group.
@@ -73,6 +74,7 @@ class TableIndex:
     dropped: dict[str, int]
     split: dict[str, Tensor] = field(repr=False)
     group: NDArray[np.int64] = field(repr=False)
+    every_group: NDArray[np.int64] | None = field(repr=False)
     group_names: pd.Index | None = field(repr=False)
     unused: tuple[str, ...]
     group_meaning: str
@@ -252,6 +254,7 @@ def index_table(
         dropped=counted,
         split=chosen.split,
         group=chosen.groups,
+        every_group=None if group is None else groups_of(frame[group])[0],
         group_names=None if group is None else groups_of(frame[group].iloc[chosen.kept])[1],
         unused=tuple(title for title in frame.columns if title not in used),
         group_meaning=f"one {group}" if group else "",
