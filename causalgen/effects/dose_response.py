@@ -16,6 +16,7 @@ from ..errors import DataError, DataWarning, SupportError, warn
 from ..graph import GraphLike, as_graph
 from ..graph.notation import spell_number
 from .adjusted import adjusted
+from .bounded_means import from_logits, logit_errors, to_logits
 from .encode import encode_question
 from .missing.pooled_frame import pooled_frame
 from .question import EffectQuestion, QuestionWords
@@ -52,9 +53,10 @@ def dose_response(
     Returns:
         One row per value: value, mean, low, high (pointwise), low_all, high_all (the whole curve at once: the largest
         of the correlated errors, from 20,000 normal draws with the influence functions' covariance; with clusters
-        Student's t), and support, the share of rows for which the value lies within 99 % of the treatment's spread
-        around its mean given the covariates. Its `attrs` hold level, unit, columns (the kind each column was read as),
-        warnings, and missing, a text on imputed values.
+        Student's t; both on the logit scale where the outcome has bounds), and support, the share of rows for which the
+        value lies within 99 % of the treatment's spread around its mean given the covariates. Its `attrs` hold level,
+        unit, bounds (of the outcome), columns (the kind each column was read as), warnings, and missing, a text on
+        imputed values.
 
     Raises:
         DataError: The treatment is not continuous, or the table does not fit.
@@ -88,8 +90,10 @@ def _curve(asked: EffectQuestion, grid: NDArray[np.float64], level: float, seed:
         arrays = estimator.fit(encoded.data).arrays(encoded.data)
         mean, influence = estimator.means(arrays, grid.tolist())
     error, reach, reach_all = _reaches(influence, arrays.clusters, level, seed)
-    curve = pd.DataFrame({"value": grid, "mean": mean, "low": mean - reach * error, "high": mean + reach * error})
-    curve = curve.assign(low_all=mean - reach_all * error, high_all=mean + reach_all * error)
+    middle, error = to_logits(mean, encoded.bounds), logit_errors(mean, error, encoded.bounds)
+    factors = {"low": -reach, "high": reach, "low_all": -reach_all, "high_all": reach_all}
+    ends = {name: from_logits(middle + factor * error, encoded.bounds) for name, factor in factors.items()}
+    curve = pd.DataFrame({"value": grid, "mean": mean, **ends})
     curve["support"] = 1 - unseen_rows(encoded, grid).mean(axis=1)
     warnings = (*encoded.warnings, *_extrapolated(str(asked.treatment), curve))
     if 0 not in FlexibleBasis(np.column_stack([arrays.treatment, arrays.covariates]), units=arrays.units).curved:
@@ -100,6 +104,7 @@ def _curve(asked: EffectQuestion, grid: NDArray[np.float64], level: float, seed:
     for text in warnings:
         warn(text, DataWarning)
     curve.attrs = {"columns": encoded.columns, "level": level, "unit": encoded.outcome_unit, "warnings": warnings}
+    curve.attrs["bounds"] = encoded.bounds
     return curve
 
 

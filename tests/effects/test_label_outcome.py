@@ -8,7 +8,7 @@ import pytest
 
 from causalgen.effects import dose_response, estimate_effect, label_outcome
 from causalgen.effects.diagnostics import examine
-from causalgen.errors import DataError, UnknownNameError
+from causalgen.errors import DataError, DataWarning, UnknownNameError
 from causalgen.graph import CausalGraph
 
 ROWS = 300
@@ -60,6 +60,25 @@ def test_hidden_common_causes_and_curves_keep_their_place() -> None:
     assert graph.confounded == (("age", "pain"),)
     curve = dose_response(graph, table, treatment="dose", outcome=outcome, values=[0.0, 1.0])
     assert curve.to_numpy().shape[0] == 2
+
+
+@pytest.mark.parametrize("missing", ["drop", "impute"])
+def test_a_curve_of_a_probability_stays_between_0_and_1(missing: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also far outside the data, where a symmetric interval would cross the bounds or have no width."""
+    monkeypatch.setattr("causalgen.effects.missing.pooled_frame.IMPUTATIONS", 3)
+    frame = made(["none", "mild", "severe", "worst"], name="pain").assign(dose=DRUG + RNG.normal(size=ROWS))
+    frame.loc[:9, "age"] = np.nan
+    graph, table, outcome = label_outcome("age -> {dose, pain}; dose -> pain", frame, "pain=worst")
+    with pytest.warns(DataWarning, match="extrapolates"):
+        curve = dose_response(
+            graph, table, treatment="dose", outcome=outcome, values=[-12.0, -6.0, 0.0, 1.0, 12.0], missing=missing
+        )
+    ends = curve[["low_all", "low", "mean", "high", "high_all"]].to_numpy()
+    assert (np.diff(ends) >= 0).all()
+    assert ends.min() >= 0
+    assert ends.max() <= 1
+    assert curve.loc[2, "high"] - curve.loc[2, "low"] < 0.3
+    assert (curve["high"] > curve["low"]).all()
 
 
 @pytest.mark.parametrize(

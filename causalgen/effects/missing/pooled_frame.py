@@ -11,6 +11,7 @@ from scipy.stats import chi2
 from scipy.stats import f as fisher
 
 from ...errors import DataError, DataWarning
+from ..bounded_means import from_logits, to_logits
 from .impute import IMPUTATIONS, imputation
 from .pooled_rows import PoolingRule
 from .ways import MissingValues
@@ -27,7 +28,7 @@ Ask = Callable[["EffectQuestion"], pd.DataFrame]
 def pooled_frame(question: "EffectQuestion", value: str, seed: int, ask: Ask) -> pd.DataFrame:
     """Pool each row of an answer over completed tables by Rubin's rules; counts and shares are averaged.
 
-    A simultaneous interval keeps its proportion to the pointwise one.
+    A simultaneous interval keeps its proportion to the pointwise one. Means with bounds are pooled as logits.
 
     Args:
         question: A question with missing values.
@@ -58,7 +59,11 @@ def pooled_frame(question: "EffectQuestion", value: str, seed: int, ask: Ask) ->
         pooled[name] = mean.round().astype(int) if pooled[name].dtype.kind == "i" else mean
     cluster, rows = question.cluster, len(question.table)
     units = rows if cluster is None else question.table[cluster].nunique()
-    every = {name: np.stack([frame[name].to_numpy(dtype=float) for frame in frames]) for name in (value, *ENDS)}
+    bounds = attrs.get("bounds")
+    every = {
+        name: to_logits(np.stack([frame[name].to_numpy(dtype=float) for frame in frames]), bounds)
+        for name in (value, *ENDS)
+    }
     wider = np.mean((every["high_all"] - every["low_all"]) / (every["high"] - every["low"]), axis=0)
     for place in range(len(pooled)):
         own = int(pooled["rows"].iloc[place]) if cluster is None and "rows" in pooled else units
@@ -67,7 +72,7 @@ def pooled_frame(question: "EffectQuestion", value: str, seed: int, ask: Ask) ->
         assert one is not None
         reach = one.interval(rule.level)[1] - one.value
         ends = [one.value + factor * reach for factor in (-1, 1, -wider[place], wider[place])]
-        pooled.loc[pooled.index[place], [value, *ENDS]] = [one.value, *ends]
+        pooled.loc[pooled.index[place], [value, *ENDS]] = from_logits(np.array([one.value, *ends]), bounds)
     pooled.attrs = dict(attrs)
     if "p_value" in attrs:
         pooled.attrs["p_value"] = pool_tests([frame.attrs["p_value"] for frame in frames], len(pooled) - 1)
