@@ -151,8 +151,11 @@ class FurtherAnswers:
             shown = (
                 unit_summary(frame) if frame is self.units else frame.to_string(index=False, float_format=spell_number)
             )
-            same = f"; all groups have the same effect: p = {frame.attrs['p_value']:.2g}" if "by" in frame.attrs else ""
-            blocks.append(f"{TITLES[name.partition(' ')[0]]} {name.partition(' ')[2]}".rstrip() + f"{same}\n{shown}")
+            title = f"{TITLES[name.partition(' ')[0]]} {name.partition(' ')[2]}".rstrip()
+            if "by" in frame.attrs:
+                p_value = f"{frame.attrs['p_value']:.2g}"
+                title += f", over all rows of each group; all groups have the same effect: p = {p_value}"
+            blocks.append(f"{title}\n{shown}")
             blocks += [f"  warning: {text}" for text in frame.attrs["warnings"] if text not in known]
         if self.proxies is not None:
             lines = (*self.proxies.estimates, *self.proxies.warnings)

@@ -194,7 +194,11 @@ def test_further_questions_reach_the_terminal_the_report_and_json(
     further = ["--by", "age:0", "--measured", "health=read", "--out", tmp_path / "report"]
     done = causalgen("effects", tmp_path / "t.csv", *ASKED, *QUICK, "--no-doubt", *further)
     assert done.exit_code == 0, done.stderr
-    for text in ("Effects by age; all groups have the same effect: p = ", "above 0", "calibrated measurement: "):
+    for text in (
+        "Effects by age, over all rows of each group; all groups have the same effect: p = ",
+        "above 0",
+        "calibrated measurement: ",
+    ):
         assert text in done.stdout
     for name in ("effect.md", "effect.tex", "effect.html"):
         page = (tmp_path / "report" / name).read_text()

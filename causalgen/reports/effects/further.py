@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ...grammar.populations import ESTIMANDS
 from ...graph.notation import spell_number
 from ..folder import Group, Row, Table
 from ..parts import Part, Section
@@ -52,7 +53,8 @@ def _groups(answers: "FurtherAnswers", report: "EffectReport", made: "SectionMak
         effects = "; ".join(f"{row['group']} {spell_number(row['effect'])}" for row in frame.to_dict("records"))
         alt = f"Effect by {by}: {effects}"
         caption = (
-            f"By {by}. Thick: {report.level:.0%} intervals; thin: for all groups at once. Dashed: the average effect."
+            f"By {by}. Thick: {report.level:.0%} intervals; thin: for all groups at once. Dashed: the "
+            f"{ESTIMANDS[report.population]}."
         )
         drawn = made.picture(plot_groups(frame, report), f"by-{by}", f"{alt}.", caption)
         test = f"Hypothesis: all groups of {by} have the same effect; Wald test, p: {p_text(frame.attrs['p_value'])}."
