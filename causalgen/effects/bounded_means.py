@@ -10,6 +10,8 @@ Array = NDArray[np.float64]
 Bounds = tuple[float, float]
 EDGE = 1e-12
 """Means count as at least this share of the width away from both bounds."""
+UNKNOWN = 1e3
+"""Standard error of the logit of a mean nearer to a bound than that, which the delta method cannot give."""
 
 
 def to_logits(means: Array, bounds: Bounds | None) -> Array:
@@ -27,7 +29,8 @@ def logit_errors(means: Array, errors: Array, bounds: Bounds | None) -> Array:
     if bounds is None:
         return errors
     shares = _shares(means, bounds)
-    return errors / (bounds[1] - bounds[0]) / (shares * (1 - shares))
+    inside = (shares > EDGE) & (shares < 1 - EDGE)
+    return np.where(inside, errors / (bounds[1] - bounds[0]) / (shares * (1 - shares)), UNKNOWN)
 
 
 def _shares(means: Array, bounds: Bounds) -> Array:

@@ -66,12 +66,12 @@ def test_hidden_common_causes_and_curves_keep_their_place() -> None:
 def test_a_curve_of_a_probability_stays_between_0_and_1(missing: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also far outside the data, where a symmetric interval would cross the bounds or have no width."""
     monkeypatch.setattr("causalgen.effects.missing.pooled_frame.IMPUTATIONS", 3)
-    frame = made(["none", "mild", "severe", "worst"], name="pain").assign(dose=DRUG + RNG.normal(size=ROWS))
+    frame = made(["none", "mild", "severe", "worst"], name="pain").assign(dose=DRUG + np.random.default_rng(5).normal(size=ROWS))
     frame.loc[:9, "age"] = np.nan
     graph, table, outcome = label_outcome("age -> {dose, pain}; dose -> pain", frame, "pain=worst")
     with pytest.warns(DataWarning, match="extrapolates"):
         curve = dose_response(
-            graph, table, treatment="dose", outcome=outcome, values=[-12.0, -6.0, 0.0, 1.0, 12.0], missing=missing
+            graph, table, treatment="dose", outcome=outcome, values=[-60.0, -6.0, 0.0, 1.0, 12.0], missing=missing
         )
     ends = curve[["low_all", "low", "mean", "high", "high_all"]].to_numpy()
     assert (np.diff(ends) >= 0).all()
