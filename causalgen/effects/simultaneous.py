@@ -32,10 +32,16 @@ def simultaneous_reach(covariance: Array, freedom: float, level: float, seed: in
 
     >>> [round(simultaneous_reach(np.eye(count), np.inf, 0.9, 0), 1) for count in (1, 4)]
     [1.6, 2.2]
+    >>> round(simultaneous_reach(np.diag([1, 1e-60]), np.inf, 0.9, 0), 1)  # whatever the scales of the estimates
+    1.9
     """
     rng, error = np.random.default_rng(seed), np.sqrt(np.diag(covariance))
-    drawn = rng.multivariate_normal(np.zeros(len(error)), covariance, DRAWS, method="eigh")
-    largest = np.abs(drawn / error).max(axis=1)
+    scale = np.where(error > 0, error, 1.0)
+    correlation = covariance / np.outer(
+        scale, scale
+    )  # rounding in a covariance would swamp estimates with small errors
+    drawn = rng.multivariate_normal(np.zeros(len(error)), correlation, DRAWS, method="eigh")
+    largest = np.abs(drawn).max(axis=1)
     if np.isfinite(freedom):
         largest /= np.sqrt(rng.chisquare(freedom, DRAWS) / freedom)
     return float(np.quantile(largest, level))

@@ -42,7 +42,7 @@ def crossed_overlap(
         if unseen >= MANY:
             found.append(
                 f"{unseen:.0%} of the rows with {treatment} near {spell_number(kept)} have {join(mediators)} that rows with "
-                f"{treatment} = {spell_number(level)} hardly have"
+                f"{treatment} = {spell_number(level)} rarely have"
             )
     if not found:
         return ()
