@@ -71,7 +71,7 @@ class GeneratorTruth(ABC):
         """E[outcome | do(treatment = b)] - E[outcome | do(treatment = a)] for contrast = (a, b); several treatments in tuples.
 
         Computed by Monte Carlo on a million shared draws of the noise; for a binary outcome, the change in the
-        probability of its second label.
+        probability of its second label, and for an outcome "attribute=label", in the probability of that label.
 
         Raises:
             DataError: The outcome has no mean, or the treatment is the image.

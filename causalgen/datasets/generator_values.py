@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, UnknownNameError, nearest
 from ..grammar import compared_worlds
+from ..grammar.outcome_labels import find_outcome_labels
 from ..graph import CausalGraph, Variable
 
 if TYPE_CHECKING:
@@ -87,18 +88,24 @@ def effect_by_simulation(
         draw_noise: Draws the noise of the given number of units.
         attributes: The attributes of units from their noise, under an intervention.
         treatment: An attribute, or a tuple of several.
-        outcome: An attribute with a mean.
+        outcome: An attribute with a mean, or "attribute=label" for the probability of a label.
         contrast: Both values; tuples for several treatments.
 
     Raises:
         DataError: The outcome has no mean, or the treatment is the image.
     """
-    worlds, result = compared_worlds(treatment, contrast), graph[outcome]
-    if any(graph[name].is_image for name in worlds[0]) or result.is_image or result.kind == "categorical":
+    worlds, label = compared_worlds(treatment, contrast), find_outcome_labels(graph, outcome)
+    result = graph[outcome if label is None else label.name]
+    no_mean = result.is_image or (result.kind == "categorical" and label is None)
+    if no_mean or any(graph[name].is_image for name in worlds[0]):
         raise DataError(f"Expected an effect between attributes with a mean; got {treatment!r} on '{outcome}'.")
     set_to = [{name: as_array(graph[name], value, 1)[0] for name, value in do.items()} for do in worlds]
     noise = draw_noise(DRAWS, np.random.default_rng(0))
-    before, after = (attributes(noise, do)[outcome].mean() for do in set_to)
+    worlds_drawn = [attributes(noise, do) for do in set_to]
+    if result.name not in worlds_drawn[0]:
+        raise DataError(f"Expected an outcome that the generator assigns; '{result.name}' is not part of it.")
+    columns = [drawn[result.name] for drawn in worlds_drawn]
+    before, after = (c.mean() if label is None else np.isin(c, list(label.codes)).mean() for c in columns)
     return float(after - before)
 
 

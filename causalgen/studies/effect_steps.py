@@ -145,7 +145,7 @@ class _Sources:
         if self.data.truth is None or self.score is not None or not self.whole or self.effect.event is not None:
             return None
         try:
-            return self.data.truth.effect(**self.question)
+            return self.data.truth.effect(**self.question | {"outcome": self.asked})
         except DataError:
             return None
 

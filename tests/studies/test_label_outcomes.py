@@ -9,7 +9,7 @@ import pytest
 import torch
 from study_cases import TINY
 
-from causalgen.datasets import Dataset
+from causalgen.datasets import Dataset, load
 from causalgen.effects import power_curve
 from causalgen.errors import DataError, StudyError
 from causalgen.graph import CausalGraph, NestedQuestion, Variable
@@ -92,6 +92,20 @@ def test_a_model_answers_about_labels(model: ModelOnData) -> None:
         simulate_nested(model.scm, question, factual=model.data.rows([0, 1]))
     curve = power_curve(model.scm, treatment="drug", outcome="pain=mild", sizes=[100], tables=20)
     assert curve.effect == pytest.approx(answer["total"].value, abs=0.03)
+
+
+@pytest.mark.parametrize("outcome", ["pen", "pen=felt-tip", "pen=ballpoint"])
+def test_the_truth_is_that_of_the_label(outcome: str) -> None:
+    data = load("morphodigits", rows=600)
+    assert data.truth is not None
+    scm = StructuralCausalModel(data.graph)
+    scm.initialize(data.rows(data.split["train"]))
+    words: dict[str, Any] = EFFECT | {"treatment": "hurry", "contrast": (0.3, 0.7), "outcome": outcome}
+    report = effect_findings(Effect(**words), ModelOnData(scm.declare_fitted(), data, 0), READERS, 10).report
+    worlds = [data.truth.attributes(range(600), {"hurry": hurry})["pen"].double().mean() for hurry in (0.3, 0.7)]
+    sign = -1 if outcome == "pen=ballpoint" else 1
+    assert report.truth == pytest.approx(sign * float(worlds[1] - worlds[0]), abs=0.05)
+    assert report.estimate.value == pytest.approx(report.truth, abs=0.1)
 
 
 def test_faults_are_named_at_their_line(tmp_path: Path) -> None:
