@@ -1,6 +1,6 @@
 """A table prepared for the algorithms: complete rows, a kind for each column, nothing that would break a test."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
@@ -74,7 +74,8 @@ def read_columns(
 
     Args:
         table: One row per unit.
-        columns: The columns to use, all but `group` when left out.
+        columns: The columns to use; when left out, all but `group`, and without undeclared columns of row names, of
+            dates or of one value, which a warning names.
         kinds: "continuous" or "discrete" (also "binary", "categorical" or "ordinal") by column, overriding the table.
         graph: A graph whose variables declare kinds.
         group: A column, or one value per row, that identifies rows from one source, such as a patient.
@@ -85,8 +86,10 @@ def read_columns(
             too many levels, or too few complete rows.
     """
     table = _check_table(table)
-    chosen, groups = _choose(table, columns, group)
-    overrides = _read_kinds({str(name): kind for name, kind in (kinds or {}).items()}, chosen)
+    given = {str(name): kind for name, kind in (kinds or {}).items()}
+    useless = {} if columns is not None else _useless(table, {*given, *(graph.nodes if graph else ())}, group)
+    chosen, groups = _choose(table, columns, group, useless)
+    overrides = _read_kinds(given, chosen)
     typed = {name: type_column(_variable(table[name], name, overrides, graph), table[name]) for name in chosen}
     missing = np.any([column.reading.missing for column in typed.values()], axis=0)
     complete = ~missing & (True if groups is None else groups.notna().to_numpy(dtype=bool))
@@ -109,7 +112,7 @@ def read_columns(
         values,
         None if groups is None else _codes(groups[complete]),
         dropped,
-        (*notes, *_warnings(values, decided, dropped)),
+        (*_left_out(useless), *notes, *_warnings(values, decided, dropped)),
         variables,
     )
 
@@ -129,14 +132,17 @@ def _check_table(table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _choose(
-    table: "pd.DataFrame", columns: str | int | Iterable[str | int] | None, group: str | int | Sequence | None
+    table: "pd.DataFrame",
+    columns: str | int | Iterable[str | int] | None,
+    group: str | int | Sequence | None,
+    useless: Collection[str],
 ) -> "tuple[tuple[str, ...], pd.Series | None]":
     import pandas as pd
 
     known = list(table.columns)
     named = [str(group)] if isinstance(group, str | int) else []
     if columns is None:
-        wanted = [name for name in known if name not in named]
+        wanted = [name for name in known if name not in named and name not in useless]
     else:
         wanted = list(dict.fromkeys(map(str, [columns] if isinstance(columns, str | int) else columns)))
     for name in (*wanted, *named):
@@ -154,6 +160,28 @@ def _choose(
     if len(groups) != len(table):
         raise DataError(f"Expected one group per row, {len(table)}; got {len(groups)}.")
     return tuple(wanted), groups
+
+
+def _useless(table: "pd.DataFrame", declared: Collection[str], group: str | int | Sequence | None) -> dict[str, str]:
+    """What is in the undeclared columns of row names, of dates or of one value, by name."""
+    found = {}
+    for name in table.columns:
+        if name in declared or (isinstance(group, str | int) and name == str(group)):
+            continue
+        reading = read_values(table[name])
+        whole = [fault.found for fault in reading.faults if not fault.rows]
+        if whole:
+            found[name] = whole[0].partition(", as in")[0]
+        elif reading.constant and not reading.faults:
+            found[name] = "one value"
+    return found
+
+
+def _left_out(useless: Mapping[str, str]) -> list[str]:
+    if not useless:
+        return []
+    shown = "; ".join(f"{name} ({contents})" for name, contents in useless.items())
+    return [f"Left out of the search: {shown}. Declare the kind of a column to search it."]
 
 
 def _read_kinds(kinds: Mapping[str, str], columns: Sequence[str]) -> dict[str, str]:

@@ -33,7 +33,7 @@ def simultaneous_reach(covariance: Array, freedom: float, level: float, seed: in
     >>> [round(simultaneous_reach(np.eye(count), np.inf, 0.9, 0), 1) for count in (1, 4)]
     [1.6, 2.2]
     >>> round(simultaneous_reach(np.diag([1, 1e-60]), np.inf, 0.9, 0), 1)  # whatever the scales of the estimates
-    1.9
+    2.0
     """
     rng, error = np.random.default_rng(seed), np.sqrt(np.diag(covariance))
     scale = np.where(error > 0, error, 1.0)

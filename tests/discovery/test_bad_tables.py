@@ -18,7 +18,7 @@ def good() -> pd.DataFrame:
 
 
 BAD: list[tuple[Callable[[], pd.DataFrame], dict, str]] = [
-    (lambda: good().assign(c=1.0), {}, "columns that vary; 'c' is always 1.0"),
+    (lambda: good().assign(c=1.0), {"columns": ["a", "b", "c"]}, "columns that vary; 'c' is always 1.0"),
     (lambda: good().assign(c=lambda t: t.a - 2 * t.b + 3), {}, "'c' is one of a, b. Leave one of them out"),
     (lambda: discrete_table(200).assign(e=lambda t: t.c.str.upper()), {}, "'e' repeats 'c'"),
     (
@@ -37,7 +37,7 @@ BAD: list[tuple[Callable[[], pd.DataFrame], dict, str]] = [
     (lambda: good().rename(columns={"b": "a"}), {}, "every column once; got 'a' twice"),
     (
         lambda: good().assign(c=[f"id {k}" for k in range(100)]),
-        {},
+        {"columns": ["a", "b", "c"]},
         "100 different words in 100 rows, as in a column of row names",
     ),
     (
@@ -144,3 +144,24 @@ def test_resamples_in_which_columns_coincide_do_not_count() -> None:
     result = discover(data, kinds=dict.fromkeys("abcd", "continuous"), bootstrap=60)
     assert result.frequencies is not None
     assert 30 < result.frequencies.resamples < 60
+
+
+@pytest.mark.parametrize("group", [None, "Patient ID"])
+def test_columns_that_no_search_can_use_are_left_out(group: str | None) -> None:
+    """Row names, dates and constants; a declared column is searched or refused, never left out."""
+    frame = good()
+    extra = {
+        "scan file": [f"scans/{k}.png" for k in range(100)],
+        "visit": pd.date_range("2020-01-01", periods=100).strftime("%d.%m.%Y"),
+        "site": "Ulm",
+        "empty": None,
+        "Patient ID": [f"P{3 * k // 4}" for k in range(100)],
+    }
+    found = discover(frame.assign(**extra), group=group)
+    alone = discover(frame, group=None if group is None else extra["Patient ID"])
+    assert found.to_frame().equals(alone.to_frame())
+    left_out = next(text for text in found.warnings if text.startswith("Left out of the search"))
+    for name in {*extra} - {group}:
+        assert f"{name} (" in left_out
+    with pytest.raises(DataError, match="'scan file'"):
+        discover(frame.assign(**extra), kinds={"scan file": "discrete"})
