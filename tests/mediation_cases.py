@@ -32,9 +32,9 @@ ASK = {"treatment": "x", "outcome": "y", "contrast": (0, 1)}
 def asking(query):
     """A function that asks a table one kind of question."""
 
-    def ask(graph, table, *, level=0.95, seed=0, cluster=None, variables=None, **question):
-        question = NestedQuestion(query, **question)
-        return estimate_nested(graph, table, question, level=level, seed=seed, cluster=cluster, variables=variables)
+    def ask(graph, table, *, level=0.95, seed=0, cluster=None, variables=None, missing="drop", **question):
+        question, options = NestedQuestion(query, **question), {"level": level, "seed": seed, "missing": missing}
+        return estimate_nested(graph, table, question, cluster=cluster, variables=variables, **options)
 
     return ask
 

@@ -1,7 +1,7 @@
 """`causalgen mediation`: direct and indirect effects of a column, its effect on the treated, and the causes of an outcome."""
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -71,6 +71,7 @@ def mediation(
         typer.Option(help="An active path, such as 'dose -> weight -> health'; repeat the option for several."),
     ] = None,
     cluster: Cluster = None,
+    missing: Annotated[str, typer.Option(help="Missing values: drop incomplete rows, or impute the cells.")] = "drop",
     missing_words: MissingWords = None,
     kind: Kinds = None,
     level: Level = 0.95,
@@ -105,7 +106,9 @@ def mediation(
         from ..mediation import estimate_nested
 
         cap_threads()
-        answer = estimate_nested(assumed, rows, question, cluster=cluster, level=level, seed=seed)
+        answer = estimate_nested(
+            assumed, rows, question, cluster=cluster, missing=cast(Any, missing), level=level, seed=seed
+        )
         if as_json:
             print_json(answer.to_dict())
         else:

@@ -4,20 +4,18 @@ For a discrete treatment, multiply robust scores are used; for a continuous one 
 flexible g-computation with a bootstrap. Probabilities of causation are bounded, since no data determine them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
 from ..datasets.declared import KindsLike, with_variables
-from ..effects.contrast import as_declared
 from ..effects.estimators.nested_scores import (
-    Design,
     Levels,
     NestedMean,
     NestedScores,
@@ -25,10 +23,11 @@ from ..effects.estimators.nested_scores import (
     treated_influence,
     uneven,
 )
+from ..effects.missing.impute import IMPUTATIONS, imputation
+from ..effects.missing.ways import MissingValues, remedy
 from ..effects.question import EffectQuestion
 from ..effects.settings import check_level
 from ..effects.single import encode_single
-from ..effects.table import EncodedTable, numeric
 from ..errors import DataError, NotIdentifiableError
 from ..graph import (
     Bounds,
@@ -41,10 +40,12 @@ from ..graph import (
     identify,
     identify_nested,
 )
-from ..graph.nested_estimand import COMPARED, ESTIMANDS, definitions
+from ..graph.nested_estimand import COMPARED
 from ..graph.notation import spell_number
 from .answer import NestedAnswer, NestedEffect, title
+from .asked_of_table import AskedOfTable
 from .cross_overlap import crossed_overlap
+from .imputed import pooled_answer
 
 __all__ = ["estimate_nested"]
 
@@ -72,6 +73,7 @@ def estimate_nested(
     *,
     cluster: str | None = None,
     variables: KindsLike | None = None,
+    missing: Literal["drop", "impute"] = "drop",
     level: float = 0.95,
     seed: int = 0,
 ) -> NestedAnswer:
@@ -84,6 +86,8 @@ def estimate_nested(
             on the treated needs a discrete one and probabilities of causation a binary one.
         cluster: Column that names the cluster of each row, such as the patient of an image.
         variables: Kinds of columns, which override the graph and the typing rule: {"clinic": "categorical"}.
+        missing: Whether incomplete rows are dropped, or missing values imputed and the effects pooled (Rubin's rules), as
+            in `estimate_effect`; probabilities of causation are bounds, which are not pooled.
         level: Level of the intervals.
         seed: Seed of folds and bootstrap.
 
@@ -93,9 +97,11 @@ def estimate_nested(
     """
     graph = as_graph(graph)
     check_level(level)
-    effect = EffectQuestion(
-        graph, table, question.treatment, question.outcome, question.contrast, cluster=cluster, variables=variables
-    )
+    if missing not in ("drop", "impute") or (missing == "impute" and question.estimand == "causation"):
+        among = "drop" if question.estimand == "causation" else "drop, impute"
+        raise DataError(f"Expected missing among {among} for this question; got {missing!r}.")
+    asked = question.treatment, question.outcome, question.contrast
+    effect = EffectQuestion(graph, table, *asked, cluster=cluster, variables=variables, missing=missing)
     graph = with_variables(graph, effect.graph.variables.values())  # including its images, through which paths may lead
     settings = question.settings
     estimand = identify_nested(graph, question)
@@ -106,8 +112,31 @@ def estimate_nested(
         )
     between = [node for nodes, _ in estimand.stages for node in nodes if node != estimand.outcome]
     used = [*estimand.adjustment, *graph.select([*between, *settings])]
-    encoded = encode_single(effect, used)
-    asked = _Asked(with_variables(graph, encoded.variables), question, estimand, encoded, level, seed)
+    answer = partial(_answer, graph, question, estimand, used, level=level, seed=seed)
+    if missing == "drop":
+        return answer(effect)
+    found = imputation(effect, [question.treatment, question.outcome, *used])
+    if not found.incomplete:
+        return answer(replace(effect, missing="drop"))
+    answers = [answer(completed) for completed in found.completed(seed, IMPUTATIONS)]
+    holes = MissingValues("impute", found.holes, found.incomplete, len(table), tuple(found.columns), len(answers))
+    return pooled_answer(answers, holes, None if cluster is None else table[cluster].nunique())
+
+
+def _answer(
+    graph: CausalGraph,
+    question: NestedQuestion,
+    estimand: NestedEstimand,
+    used: Sequence[str],
+    effect: EffectQuestion,
+    *,
+    level: float,
+    seed: int,
+) -> NestedAnswer:
+    """The answer from the complete rows of one table."""
+    way = "" if question.estimand == "causation" else remedy("impute")
+    encoded = replace(encode_single(effect, used), remedy=way)
+    asked = AskedOfTable(with_variables(graph, encoded.variables), question, estimand, encoded, level, seed)
     effects, warnings, note = _ANSWERS.get(question.estimand, _compared)(asked)
     return NestedAnswer(
         question=question,
@@ -127,97 +156,11 @@ def estimate_nested(
     )
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A question with the columns that answer it."""
-
-    graph: CausalGraph
-    question: NestedQuestion
-    estimand: NestedEstimand
-    encoded: EncodedTable
-    level: float
-    seed: int
-
-    def design(self, rows: NDArray[np.bool_] | slice = slice(None)) -> Design:
-        """The columns of every stage; a single stage of covariates if the estimand has none."""
-        data = self.encoded.data[rows]
-        held = self.question.settings
-        fixed = data.assign(**{name: self.set_to(name, value) for name, value in held.items()})
-        known = list(self.estimand.adjustment)
-        before = []
-        for nodes, _ in self.estimand.stages or (((self.estimand.outcome,), "b"),):
-            earlier = [name for name in held if self.graph.nodes.index(name) < self.graph.nodes.index(nodes[-1])]
-            before.append([*known, *earlier])
-            known += nodes
-        clusters = self.encoded.clusters
-        return Design(
-            treatment=data[self.estimand.treatment].to_numpy(dtype=float),
-            outcome=data[self.estimand.outcome].to_numpy(dtype=float),
-            histories=tuple(numeric(data[names]) for names in before),
-            settings=tuple(numeric(fixed[names]) for names in before),
-            bounds=self.encoded.bounds,
-            contrast=(self.encoded.control, self.encoded.treated),
-            discrete=self.encoded.kind != "continuous",
-            clusters=None if clusters is None else np.unique(clusters[rows], return_inverse=True)[1],
-        )
-
-    @property
-    def definitions(self) -> dict[str, str]:
-        """The effects by name, and the counterfactuals that each compares."""
-        found = self.estimand
-        settings = self.question.settings
-        return definitions(found.name, found.treatment, found.outcome, found.mediators, found.paths, settings)
-
-    def set_to(self, name: str, value: Any) -> Any:
-        """A column in which every row has the value."""
-        column, variable = self.encoded.data[name], self.graph[name]
-        try:
-            shown = as_declared(variable, value)
-        except DataError as error:
-            if variable.is_discrete:  # the message lists the labels
-                raise
-            raise DataError(f"Expected a number to set '{name}' to; got {value!r}.") from error
-        code = variable.encode(shown) if variable.is_discrete else shown
-        if column.dtype == "category":
-            return pd.Categorical([int(code)] * len(column), categories=column.cat.categories)
-        return float(code)
-
-    def draws(self, count: int, clusters: NDArray[np.int64] | None) -> Iterator[Array]:
-        """How often every row counts in each bootstrap draw; clusters are drawn whole."""
-        rng = np.random.default_rng(self.seed)
-        units = len(self.encoded.data) if clusters is None else clusters.max() + 1
-        for _ in range(count):
-            counts = np.bincount(rng.integers(units, size=units), minlength=units).astype(float)
-            yield counts if clusters is None else counts[clusters]
-
-    def interval(self, scores: Array, clusters: NDArray[np.int64] | None) -> tuple[float, float, float]:
-        """The mean of the scores with its interval; scores are summed within clusters before squaring."""
-        value, rows = float(scores.mean()), len(scores)
-        sums = scores if clusters is None else np.bincount(clusters, weights=scores - value)
-        error = float(sums.std(ddof=1)) * len(sums) ** 0.5 / rows
-        freedom = np.inf if clusters is None else len(sums) - 1
-        reach = float(student.ppf(0.5 + self.level / 2, freedom)) * error
-        return value, value - reach, value + reach
-
-    def quantiles(self, low: Array, high: Array) -> tuple[float, float]:
-        """Ends of a percentile interval; draws that lack the group are skipped."""
-        tail = (1 - self.level) / 2
-        return float(np.nanquantile(low, tail)), float(np.nanquantile(high, 1 - tail))
-
-    def require(self, kinds: Sequence[str], words: str) -> None:
-        """Refuse a treatment of another kind."""
-        if self.encoded.kind not in kinds:
-            raise DataError(
-                f"Expected a {words} treatment for the {ESTIMANDS[self.question.estimand]}; '{self.estimand.treatment}' is "
-                f"{self.encoded.kind}. Recode it into two labels."
-            )
-
-
 Found = tuple[list[NestedEffect], tuple[str, ...], str]
 """The effects, warnings, and how the numbers were computed."""
 
 
-def _compared(asked: _Asked) -> Found:
+def _compared(asked: AskedOfTable) -> Found:
     """Differences of nested means: natural, controlled and path-specific effects."""
     stages, design, defined = asked.estimand.stages, asked.design(), asked.definitions
 
@@ -249,7 +192,7 @@ def _compared(asked: _Asked) -> Found:
     return effects, (*_unseen(asked), *_crossed(asked), *_rigid(asked, mean)), COMPUTED_NOTE
 
 
-def _treated(asked: _Asked) -> Found:
+def _treated(asked: AskedOfTable) -> Found:
     """The effect on the rows with treatment b: rows with a third label carry no information about it."""
     asked.require(("binary", "categorical"), "discrete" if asked.encoded.kind == "categorical" else "binary")
     treatment = asked.encoded.data[asked.estimand.treatment].to_numpy(dtype=float)
@@ -261,7 +204,7 @@ def _treated(asked: _Asked) -> Found:
     return [effect], uneven([scores]), ROBUST_NOTE
 
 
-def _causation(asked: _Asked) -> Found:
+def _causation(asked: AskedOfTable) -> Found:
     """Bounds with P(Y | do(X)) by doubly robust scores."""
     x, y = asked.estimand.treatment, asked.estimand.outcome
     method = identify(asked.graph, treatment=x, outcome=y).method
@@ -312,7 +255,7 @@ def _bounds(means: Array) -> dict[str, Bounds]:
     return causation_bounds(means[..., :4].reshape(*means.shape[:-1], 2, 2), under_a, under_b)
 
 
-def _unseen(asked: _Asked) -> tuple[str, ...]:
+def _unseen(asked: AskedOfTable) -> tuple[str, ...]:
     """A warning for each value that the regressions extrapolate to: of the treatment, or of a mediator that is set."""
     encoded, x = asked.encoded, asked.estimand.treatment
     treatment = encoded.data[x].to_numpy(dtype=float)
@@ -339,7 +282,7 @@ def _unseen(asked: _Asked) -> tuple[str, ...]:
     )
 
 
-def _crossed(asked: _Asked) -> tuple[str, ...]:
+def _crossed(asked: AskedOfTable) -> tuple[str, ...]:
     """A warning if the mediators under one value of a continuous treatment are not seen with the other value."""
     encoded, estimand = asked.encoded, asked.estimand
     own = next((level for nodes, level in estimand.stages if estimand.outcome in nodes), "b")
@@ -360,7 +303,7 @@ def _outside(name: str, seen: Array, value: float, where: str) -> str:
     )
 
 
-def _rigid(asked: _Asked, mean: NestedMean) -> tuple[str, ...]:
+def _rigid(asked: AskedOfTable, mean: NestedMean) -> tuple[str, ...]:
     """A warning for each assumption made because of few rows: no curve in the treatment, or no products of columns."""
     x, remedy = asked.estimand.treatment, "Collect more rows, or adjust for fewer columns."
     few = f"{len(asked.encoded.data):,} rows are too few for"
@@ -378,7 +321,7 @@ def _rigid(asked: _Asked, mean: NestedMean) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _not_monotone(asked: _Asked, effects: Iterable[NestedEffect]) -> tuple[str, ...]:
+def _not_monotone(asked: AskedOfTable, effects: Iterable[NestedEffect]) -> tuple[str, ...]:
     """A warning if the treatment lowers the outcome's probability, so that no point value is a probability."""
     if not any(effect.monotone is not None and effect.monotone < 0 for effect in effects):
         return ()

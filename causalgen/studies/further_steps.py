@@ -19,7 +19,7 @@ from ..errors import DataError, nearest
 from ..graph import CausalGraph, Estimand
 from .data_section import OwnData, Source
 from .sources import own_index
-from .study_sections import GROUP, Effect
+from .study_sections import GROUP, Effect, Mediation
 
 __all__ = ["further_answers", "further_checks", "study_rows"]
 
@@ -64,23 +64,24 @@ def further_answers(
     return questions.answer(graph, question, level=effect.level, seed=seed, rows=rows, notes=notes)
 
 
-def study_rows(effect: Effect, data: Source) -> pd.DataFrame | None:
+def study_rows(effect: Effect | Mediation, data: Source) -> pd.DataFrame | None:
     """Every row of the study's own table, missing values included; None where neither proxies nor `missing` need them.
 
     Under `data: missing: model` these are the rows that the study uses, complete or not.
 
     Args:
-        effect: The effect.
+        effect: The effect or nested question.
         data: The data of the study.
 
     Raises:
         DataError: The study has no table of the user, or a column does not exist.
     """
     modelled = isinstance(data, OwnData) and data.missing == "model"
-    if not effect.proxies and effect.missing == "drop" and not modelled:
+    proxies = effect.proxies if isinstance(effect, Effect) else {}
+    if not proxies and effect.missing == "drop" and not modelled:
         return None
     if not isinstance(data, OwnData):
-        word = "proxies" if effect.proxies else f"`missing: {effect.missing}`"
+        word = "proxies" if proxies else f"`missing: {effect.missing}`"
         raise DataError(
             f"Expected a table of your own for {word}; a data set of the catalog has every value. Leave it out."
         )
@@ -90,7 +91,7 @@ def study_rows(effect: Effect, data: Source) -> pd.DataFrame | None:
         labels = attribute.variable.labels
         values = attribute.values if labels is None else np.array([*labels, None], dtype=object)[attribute.values]
         found[name] = pd.Series(values).mask(attribute.missing)
-    named = [column for proxy in effect.proxies.values() for column in (proxy.column, proxy.fitted_on)]
+    named = [column for proxy in proxies.values() for column in (proxy.column, proxy.fitted_on)]
     for column in named:
         if column in (None, "none"):
             continue

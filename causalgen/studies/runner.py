@@ -159,7 +159,7 @@ def run_study(
             with _step(EFFECTS, folder, bars):
                 effects = bars.each("effects", study.effects)
                 found.effects = [effect_findings(effect, model, readers, units, study.data) for effect in effects]
-                found.mediation = [mediation_findings(asked, model, readers) for asked in study.mediation]
+                found.mediation = [mediation_findings(asked, model, readers, study.data) for asked in study.mediation]
             warnings = [SMOKE_WARNING] if smoke else []
             if study.audit:
                 with _step(AUDITS, folder, bars):

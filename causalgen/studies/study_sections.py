@@ -370,6 +370,8 @@ study's scores."""
     """For `path`: the active paths, such as `pen -> thickness -> intensity`."""
     cluster: str | None = None
     """Rows that belong together: an attribute, or `group` for the groups of the data set."""
+    missing: Literal["drop", "impute"] = "drop"
+    """For a table of your own: `impute` fills in missing values several times and pools the answers of the table."""
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
     """Level of the intervals."""
 

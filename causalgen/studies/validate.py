@@ -80,6 +80,8 @@ def _checks(study: Study, graph: CausalGraph) -> Iterator[Check]:
         with_outcome, outcome = _with_outcome(study, graph, asked.outcome)
         nested = asked.model_copy(update={"outcome": outcome})
         yield from _mediation_checks(with_outcome, ("mediation", i), nested, modelled=outcome in graph)
+        if asked.missing != "drop":
+            yield ("mediation", i, "missing"), partial(_imputed, asked, study, attribute=outcome in graph)
     for i, audit in enumerate(study.audit):
         yield from _audit_checks(graph, ("audit", i), audit, trust_code=study.trust_code)
 
@@ -129,7 +131,14 @@ def _further_checks(graph: CausalGraph, loc: Loc, effect: Effect, data: Source) 
             yield (*loc, entry), check
 
 
-def _every_row(effect: Effect, study: Study) -> None:
+def _imputed(asked: Mediation, study: Study, *, attribute: bool) -> None:
+    if asked.estimand == "causation" or not attribute:
+        reason = "its bounds are not pooled" if attribute else "incomplete rows have no scores"
+        raise DataError(f"Expected `missing: drop` for this question, since {reason}; got {asked.missing}.")
+    _every_row(asked, study)
+
+
+def _every_row(effect: Effect | Mediation, study: Study) -> None:
     from .further_steps import study_rows
 
     study_rows(effect, study.data)

@@ -134,6 +134,23 @@ def test_groups_and_curves_are_pooled(monkeypatch: pytest.MonkeyPatch) -> None:
         effects_by_group(GRAPH, data, by="x", treatment="t", contrast=(0, 1), **words)
 
 
+@pytest.mark.parametrize("lost", ["y", "x", "z"])
+@pytest.mark.parametrize("binary", [False, True])
+def test_pairs_and_values_of_whole_clusters_are_imputed(lost: str, binary: bool) -> None:
+    """Each patient has one row in each arm, and one value of z: nothing varies within the rows of an arm."""
+    rng, count = np.random.default_rng(4), 300
+    patient, t = np.repeat(np.arange(count), 2), np.tile([0, 1], count)
+    z = rng.normal(size=count)[patient]
+    x = 0.5 * z + rng.normal(size=2 * count)
+    data = pd.DataFrame({"z": z, "x": x, "t": t, "y": t + z + x + rng.normal(size=2 * count), "patient": patient})
+    data[lost] = data[lost].mask(rng.random(2 * count) < 0.2)
+    if binary and lost != "y":
+        data[lost] = (data[lost] > 0).astype(float).mask(data[lost].isna())
+    words = {"treatment": "t", "outcome": "y", "contrast": (0, 1), "cluster": "patient", "refute": False}
+    report = estimate_effect("{z, x} -> y; t -> y", data, missing="impute", methods=["linear adjustment"], **words)
+    assert report["linear adjustment"].covers(EFFECT)
+
+
 def test_the_same_seed_imputes_the_same_values() -> None:
     data = holes(table(), "x", "y")
     assert asked(data, "impute", seed=3).to_dict() == asked(data, "impute", seed=3).to_dict()

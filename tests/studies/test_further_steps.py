@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 
 from causalgen.errors import StudyError
+from causalgen.graph import NestedQuestion
+from causalgen.mediation import estimate_nested
+from causalgen.scm import StructuralCausalModel
 from causalgen.studies.further_steps import further_answers, study_rows
+from causalgen.studies.image_readers import ImageReaders
+from causalgen.studies.mediation_steps import mediation_findings
+from causalgen.studies.model_on_data import ModelOnData
 from causalgen.studies.schema import Study, load_study
 from causalgen.studies.sources import load_data, study_graph
 from causalgen.studies.validate import check_study
@@ -86,6 +92,33 @@ def test_every_row_keeps_its_group(folder: Path, asked: str) -> None:
     assert rows is not None
     assert rows["group"].tolist()[:-1] == [number // 5 for number in range(ROWS - 1)]
     assert pd.isna(rows["group"].iloc[-1])
+
+
+def test_parts_of_an_effect_are_imputed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal to the answer from the file itself; a score and a data set of the catalog have no such rows."""
+    monkeypatch.setattr("causalgen.mediation.estimate.IMPUTATIONS", 2)
+    table = pd.read_csv(folder / "trial.csv").assign(ward=np.arange(ROWS) // 3)
+    table["dose"] = np.where(table["drug"] == "yes", 2.0, 1.0) + np.random.default_rng(1).normal(size=ROWS)
+    table.to_csv(folder / "trial.csv", index=False)
+    edges = "{age, sex} -> {drug, dose, pain}; drug -> dose -> pain; drug -> pain"
+    study = f"""name: trial
+data: {{table: trial.csv, graph: "{edges}", missing: drop, group: ward}}
+mediation:
+  - {{treatment: drug, outcome: pain, contrast: ["no", "yes"], missing: impute, cluster: group}}
+"""
+    (folder / "study.yaml").write_text(study)
+    loaded = load_study(folder / "study.yaml")
+    check_study(loaded, study_graph(loaded))
+    data = load_data(loaded.data)
+    scm = StructuralCausalModel(data.graph).declare_fitted()
+    found = mediation_findings(loaded.mediation[0], ModelOnData(scm, data, 0), ImageReaders({}, {}), loaded.data)
+    question = NestedQuestion("natural", "drug", "pain", ("no", "yes"))
+    alone = estimate_nested(data.graph, table, question, cluster="ward", missing="impute")
+    assert found.answers[0].rows_used == ROWS
+    assert list(map(str, found.answers[0].effects)) == list(map(str, alone.effects))
+    (folder / "study.yaml").write_text(study.replace("cluster: group", "estimand: causation"))
+    with pytest.raises(StudyError, match="line 4: Expected `missing: drop` for this question"):
+        check_study(load_study(folder / "study.yaml"), study_graph(loaded))
 
 
 @pytest.mark.parametrize(

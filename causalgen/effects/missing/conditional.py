@@ -23,6 +23,8 @@ LOCAL = 0.2
 residuals in every imputation, which Rubin's rules cannot see."""
 MASS = 0.1
 """If at least this share of rows has the same value, only observed values are drawn."""
+SAME = 1e-6
+"""Least share of the variance of residuals that counts as variance within clusters."""
 PRIOR = 1.0
 """Ridge penalty of the probabilities of labels, which keeps separated labels finite."""
 
@@ -81,6 +83,8 @@ def draw(
     features = choose_features(columns[seen], predicted.T.astype(float), target.leading)
     known, asked = features(columns[seen]), features(columns[wanted])
     places = None if target.clusters is None else (target.clusters[seen], target.clusters[wanted])
+    if places is not None and len(np.unique(places[0])) == len(places[0]):
+        places = None  # with one value in each cluster, what its rows share cannot be told from what they do not
     if target.labels:
         return _labels(values, known, asked, weights[seen], places, rng)
     return _numbers(target, values, known, asked, weights[seen], places, rng)
@@ -125,7 +129,8 @@ def _numbers(
     if places is not None:
         residuals -= inflation * (again.predict(known) - near)  # the cluster effects replace drawn parameters
         own = residuals - _means(residuals, places[0])[places[0]]
-        variance = float((own**2).sum() / max(len(own) - len(np.unique(places[0])), 1))
+        variance = float((own**2).sum() / (len(own) - len(np.unique(places[0]))))
+        variance = max(variance, SAME * float(residuals.var()))  # a column may have one value in each cluster
         centres, shift = _shared(residuals / variance, np.full(len(own), 1 / variance), *places, rng)
         residuals, drawn = residuals - centres, drawn + shift
     found = drawn + inflation * residuals[chosen]
