@@ -32,5 +32,8 @@ def seeded(seed: int | None, device: torch.device | str = "cpu") -> Iterator[Non
     devices = [device] if device.type != "cpu" else []
     kind = device.type if devices else "cuda"  # without devices, torch only needs a type that it knows
     with ONE_AT_A_TIME, torch.random.fork_rng(devices=devices, device_type=kind):
-        torch.manual_seed(seed)
+        if devices:
+            torch.manual_seed(seed)
+        else:  # torch.manual_seed would format a stack trace for each kind of device that is not in use
+            torch.default_generator.manual_seed(seed)
         yield

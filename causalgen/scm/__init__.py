@@ -11,17 +11,20 @@ from .posterior import Posterior
 from .restoration import Damage, restore
 from .results import Counterfactual, Samples
 from .storage import save, specification
+from .tempering import FittedTemperature, Tempering
 
 __all__ = [
     "Ambiguity",
     "Claim",
     "Counterfactual",
     "Damage",
+    "FittedTemperature",
     "Posterior",
     "PrivacyGuarantee",
     "PrivateStage",
     "Samples",
     "StructuralCausalModel",
+    "Tempering",
     "Turn",
     "ancestral_model",
     "attribute_model",

@@ -30,4 +30,5 @@ def ancestral_model(scm: StructuralCausalModel, nodes: Iterable[str]) -> Structu
     # The mechanisms are shared, the supports are modules of each model.
     for name, support in small.supports.items():
         support.load_state_dict(scm.supports[name].state_dict())
+    small.tempering = scm.tempering
     return small

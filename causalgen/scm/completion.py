@@ -27,11 +27,12 @@ from .evidence import Evidence
 from .importance import draw_weighted
 from .linear_evidence import draw_gaussian, is_linear_gaussian
 from .photo_posterior import draw_photos
+from .tempering import NOT_TEMPERED, Heat, tempered_images
 
 if TYPE_CHECKING:
     from .model import StructuralCausalModel
 
-__all__ = ["Completed", "HiddenGroup", "complete", "groups", "hidden_groups"]
+__all__ = ["Completed", "HiddenGroup", "complete", "groups", "heat_of", "hidden_groups", "informed_by_images"]
 
 FEW = 20
 """An effective sample size below this causes a warning."""
@@ -183,7 +184,7 @@ def _draw(
         if is_linear_gaussian(scm, group):
             found = draw_gaussian(scm, group, known, particles)
         else:
-            found, sizes = draw_weighted(scm, group, known, particles, numbers)
+            found, sizes = draw_weighted(scm, group, known, particles, numbers, heat_of(scm, group))
             effective = torch.minimum(effective, sizes)
         drawn |= found
     for name in scm.graph.nodes:
@@ -255,3 +256,27 @@ def groups(graph: nx.DiGraph, order: tuple[str, ...], missing: frozenset[str]) -
         )
         for part in nx.connected_components(ties)
     ]
+
+
+def heat_of(scm: "StructuralCausalModel", group: HiddenGroup) -> Heat:
+    """The temperatures of the evidence of images about a group."""
+    if scm.tempering is None or not set(group.witnesses).intersection(tempered_images(scm)):
+        return NOT_TEMPERED
+    alone = hidden_groups(scm.graph, frozenset(scm.graph.attributes))  # if images alone were known
+    most = max((len(other.hidden) for other in alone if set(group.hidden) & set(other.hidden)), default=1)
+    share = min(1.0, (len(group.hidden) - 1) / (most - 1)) if most > 1 else 0.0
+    discrete = scm.tempering.temperature("discrete", share)
+    if all(scm.graph[name].is_discrete for name in group.hidden):
+        return Heat(discrete, discrete)
+    return Heat(scm.tempering.temperature("continuous", share), discrete)
+
+
+def informed_by_images(scm: "StructuralCausalModel", missing: frozenset[str]) -> list[HiddenGroup]:
+    """Groups of missing attributes that known images inform by a likelihood that is not exact (see `tempering`).
+
+    Args:
+        scm: The model.
+        missing: The missing nodes.
+    """
+    images = set(tempered_images(scm))
+    return [group for group in hidden_groups(scm.graph, missing) if images.intersection(group.witnesses)]

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from ..errors import EvidenceWarning, SupportError, warn
 from ..mechanisms import Density
-from .completion import complete
+from .completion import HiddenGroup, complete, heat_of
 from .evidence import read_evidence
 from .interventions import world_graph
+from .tempering import tempered_images
 
 if TYPE_CHECKING:
     from .model import StructuralCausalModel
@@ -56,11 +57,14 @@ def _weighted(
     values: dict[str, Tensor] = {}
     log_weight = scm.like.new_zeros(proposals)
     ancestors = set(evidence).union(*(nx.ancestors(world, name) for name in evidence))
+    drawn = tuple(name for name in world if name in ancestors and name not in evidence and name not in do)
+    heat, images = heat_of(scm, HiddenGroup(drawn, tuple(evidence))), tempered_images(scm)
     for name in world:
         if name in evidence:
             values[name] = scm.tensor(name, evidence[name], count=proposals).expand(proposals, *scm.graph[name].shape)
             parents = {p: values[p] for p in scm.graph.parents(name)}
-            log_weight = log_weight + scm.log_likelihood(name, values[name], parents)
+            found = scm.log_likelihood(name, values[name], parents)
+            log_weight = log_weight + (found / heat.continuous if name in images else found)
         elif name in ancestors:
             values[name] = scm.draw(name, proposals, do, values)
     if not torch.isfinite(log_weight).any():

@@ -63,7 +63,9 @@ class DamagedImage:
         kept = [name for name in scm.graph.nodes if name != self.photo and (name not in below or name == self.seen)]
         graph = scm.graph.project(kept)
         mechanism = self.mechanism(scm, graph.parents(self.seen))
-        return type(scm)(graph, {name: scm.mechanisms[name] for name in kept} | {self.seen: mechanism})
+        model = type(scm)(graph, {name: scm.mechanisms[name] for name in kept} | {self.seen: mechanism})
+        model.tempering = scm.tempering
+        return model
 
 
 def find_damaged(scm: "StructuralCausalModel", missing: Collection[str]) -> DamagedImage | None:

@@ -7,29 +7,32 @@ Robert, 2012),
 
 .. math:: w = p(z) \prod_v p(v \mid pa(v)) \Big/ \tfrac1R \sum_r q_r(z), \qquad q_1 = p,
 
-so that no weight exceeds R times that of the prior. Particles are resampled from the weighted draws.
+so that no weight exceeds R times that of the prior. Where an image is known, each draw runs a network: from the second
+round on, labels are then drawn by their weights so far, a fifth of them evenly, and enter q. The evidence of images may be
+tempered (see `tempering`). Particles are resampled from the weighted draws.
 """
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.distributions import MultivariateNormal
 from torch.quasirandom import SobolEngine
 
 from ..errors import NotObservableError, SupportError
 from ..mechanisms import MECHANISMS, Density, Observable, ScalarFlow
 from ..nn import seeded
 from .chunks import SMALL
+from .tempering import NOT_TEMPERED, Heat, tempered_images
+from .weighted_draws import Proposal, WeightedDraws
 
 if TYPE_CHECKING:
     from .completion import HiddenGroup
     from .model import StructuralCausalModel
 
-__all__ = ["check_observable", "draw_weighted"]
+__all__ = ["DrawPlan", "check_observable", "draw_weighted", "every_round"]
 
 MOST_COMBINATIONS = 4096
 DRAWS, DRAWS_WITH_LATENTS = 512, 64
@@ -40,57 +43,6 @@ ROUNDS = 6
 ENOUGH = 0.4
 """Effective sample size, as a share of the draws of one round, at which sampling stops."""
 MOST_AT_ONCE = 2**18
-LEAST_EFFECTIVE = 8
-"""Effective sample size, in addition to one per dimension, that the moments of a proposal require."""
-HALVINGS = 30
-WIDER = 1.5
-"""Factor on the covariance of the proposals, so that their tails are not too light."""
-
-
-@dataclass
-class _Draws:
-    """The draws of all rounds for b units; the first dimension of every tensor is the draw.
-
-    Args:
-        scales: Noise z of the continuous nodes, `(T, b, d)`.
-        values: Values of the missing nodes, `(T, b, ...)`.
-        logs: log of the product of the known factors and of the discrete priors, `(T, b)`.
-        guides: Proposal of each round; None for the prior.
-        possible: By known node, whether it is possible under any draw, `(b,)`.
-    """
-
-    scales: Tensor
-    values: dict[str, Tensor]
-    logs: Tensor
-    guides: list[MultivariateNormal | None]
-    possible: dict[str, Tensor] = field(default_factory=dict)
-
-    def weights(self) -> Tensor:
-        """Log weights `(T, b)`."""
-        if len(self.guides) == 1:
-            return self.logs
-        prior = _log_standard(self.scales)
-        rounds = [prior if guide is None else guide.log_prob(self.scales) for guide in self.guides]
-        return self.logs + prior - torch.stack(rounds).logsumexp(dim=0)
-
-    def of(self, units: Tensor) -> "_Draws":
-        """The draws of some units, given by flags `(b,)`."""
-        return _Draws(
-            self.scales[:, units],
-            {name: tensor[:, units] for name, tensor in self.values.items()},
-            self.logs[:, units],
-            [q and MultivariateNormal(q.loc[units], scale_tril=q.scale_tril[units]) for q in self.guides],
-            {name: flag[units] for name, flag in self.possible.items()},
-        )
-
-    def add(self, other: "_Draws") -> "_Draws":
-        return _Draws(
-            torch.cat([self.scales, other.scales]),
-            {name: torch.cat([tensor, other.values[name]]) for name, tensor in self.values.items()},
-            torch.cat([self.logs, other.logs]),
-            [*self.guides, *other.guides],
-            {name: flag | other.possible[name] for name, flag in self.possible.items()},
-        )
 
 
 def draw_weighted(
@@ -99,6 +51,7 @@ def draw_weighted(
     known: Mapping[str, Tensor],
     particles: int,
     units: Sequence[int],
+    heat: Heat = NOT_TEMPERED,
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Draws `(k * b, ...)` of the missing nodes, particle-major, and effective sample sizes `(b,)`, at most k.
 
@@ -108,20 +61,21 @@ def draw_weighted(
         known: The known values, `(b, ...)` by node.
         particles: Number of draws k.
         units: Numbers of the b units, for messages.
+        heat: Temperatures of the evidence of images without an exact density.
 
     Raises:
         NotObservableError: A known node's mechanism has no likelihood.
         SupportError: No draw makes the known values of a unit possible.
     """
     check_observable(scm, group)
-    plan = _Plan.of(scm, group, particles)
+    plan = DrawPlan.of(scm, group, particles)
     size = max(1, MOST_AT_ONCE // (plan.count * (ROUNDS if plan.smooth else 1) * _images_per_draw(scm, group)))
     parts, places = [], []
     sizes = scm.like.new_full((len(units),), float(particles))
     for start in range(0, len(units), size):
         part = {name: tensor[start : start + size] for name, tensor in known.items()}
-        for chosen, draws in _adapted(plan, part):
-            place, logs = start + chosen, draws.weights()
+        for chosen, draws in _adapted(plan, part, heat):
+            place, logs = start + chosen, draws.weights(heat)
             _check_possible(group, draws, logs, [units[one] for one in place.tolist()])
             weight = torch.softmax(logs, dim=0)
             drawn = _resample(weight, particles)
@@ -135,14 +89,16 @@ def draw_weighted(
 
 
 @dataclass(frozen=True)
-class _Plan:
+class DrawPlan:
     """How a group is drawn.
 
     Args:
         scm, group: The model and the missing nodes.
         coded: Discrete nodes that are enumerated.
         smooth: Continuous nodes that are proposed on the scale of their noise; the others are drawn from their prior.
-        codes: Combinations of the enumerated labels, one per draw, `(S, len(coded))`.
+        combinations: Combinations of the enumerated labels, `(C, len(coded))`.
+        draws: Draws of each combination in the first round.
+        tempered: Known images whose evidence is tempered. Their likelihood runs a network, so that every draw counts.
         exact: Whether all missing nodes are enumerated.
         seed: Seed of the estimates of likelihoods: all draws of all rounds share their noise, which then cancels.
     """
@@ -151,12 +107,14 @@ class _Plan:
     group: "HiddenGroup"
     coded: tuple[str, ...]
     smooth: tuple[str, ...]
-    codes: Tensor
+    combinations: Tensor
+    draws: int
+    tempered: frozenset[str]
     exact: bool
     seed: int
 
     @classmethod
-    def of(cls, scm: "StructuralCausalModel", group: "HiddenGroup", particles: int) -> "_Plan":
+    def of(cls, scm: "StructuralCausalModel", group: "HiddenGroup", particles: int) -> "DrawPlan":
         coded = [n for n in group.hidden if scm.graph[n].is_discrete and isinstance(scm.mechanisms[n], Density)]
         smooth = [n for n in group.hidden if isinstance(scm.mechanisms[n], ScalarFlow)]
         labels = [len(scm.graph[name].labels or ()) for name in coded]
@@ -170,14 +128,15 @@ class _Plan:
         draws = 2 ** math.ceil(math.log2(wanted))
         ranges = [torch.arange(count, device=scm.like.device) for count in labels]
         grid = torch.cartesian_prod(*ranges).reshape(math.prod(labels), len(labels)) if ranges else None
-        # Each combination takes a contiguous part of the Sobol sequence, of a power of two: only such parts are evenly spread.
-        codes = torch.zeros(1, 0, dtype=torch.int64, device=scm.like.device) if grid is None else grid
+        empty = torch.zeros(1, 0, dtype=torch.int64, device=scm.like.device)
         return cls(
             scm,
             group,
             tuple(coded),
             tuple(smooth),
-            codes.repeat_interleave(draws, dim=0),
+            empty if grid is None else grid,
+            draws,
+            frozenset(tempered_images(scm)).intersection(group.witnesses),
             exact,
             int(torch.randint(2**31, ())),
         )
@@ -185,7 +144,7 @@ class _Plan:
     @property
     def count(self) -> int:
         """Draws of a round, S."""
-        return len(self.codes)
+        return len(self.combinations) * self.draws
 
     @property
     def latents(self) -> int:
@@ -198,54 +157,41 @@ class _Plan:
         return torch.float32 if self.scm.like.device.type == "mps" else torch.float64
 
 
-def _adapted(plan: _Plan, known: Mapping[str, Tensor]) -> Iterator[tuple[Tensor, _Draws]]:
+def every_round(plan: DrawPlan, known: Mapping[str, Tensor], heats: Sequence[Heat]) -> WeightedDraws:
+    """Draws of a first round from the prior and of one more round for each of the temperatures, in this order."""
+    draws = _round(plan, known, Proposal())
+    for heat in heats if plan.smooth else ():
+        draws = draws.add(_round(plan, known, draws.proposal(heat, labels=bool(plan.tempered))))
+    return draws
+
+
+def _adapted(plan: DrawPlan, known: Mapping[str, Tensor], heat: Heat) -> Iterator[tuple[Tensor, WeightedDraws]]:
     """Yield units `(b,)` with their draws; those that need fewer rounds come first."""
-    draws = _round(plan, known, None)
+    draws = _round(plan, known, Proposal())
     units = torch.arange(draws.logs.shape[1], device=draws.logs.device)
     while True:
-        logs = draws.weights()
+        logs = draws.weights(heat)
         done = 1 / torch.softmax(logs, dim=0).square().sum(dim=0) >= ENOUGH * plan.count
-        if not plan.smooth or len(draws.guides) == ROUNDS:
+        if not plan.smooth or len(draws.proposals) == ROUNDS:
             done = torch.ones_like(done)
         if done.any():
             yield units[done], draws.of(done)
         if done.all():
             return
-        units, draws, logs = units[~done], draws.of(~done), logs[:, ~done]
+        units, draws = units[~done], draws.of(~done)
         rest = {name: tensor[units] for name, tensor in known.items()}
-        draws = draws.add(_round(plan, rest, _guide(draws.scales, logs)))
+        draws = draws.add(_round(plan, rest, draws.proposal(heat, labels=bool(plan.tempered))))
 
 
-def _guide(scales: Tensor, logs: Tensor) -> MultivariateNormal:
-    """A Gaussian with the weighted moments of the draws, widened."""
-    weight = _tempered(logs, scales.shape[-1] + LEAST_EFFECTIVE)
-    mean = (weight[..., None] * scales).sum(dim=0)
-    apart = scales - mean
-    covariance = torch.einsum("tb,tbi,tbj->bij", weight, apart, apart)
-    return MultivariateNormal(mean, WIDER * covariance + 1e-8 * torch.eye(scales.shape[-1]).to(scales))
-
-
-def _tempered(logs: Tensor, least: int) -> Tensor:
-    """Weights `(T, b)` raised to the largest power of at most 1 that gives an effective sample size of `least`.
-
-    Moments of a few dominating draws have no spread, and the next round could not leave them.
-    """
-    logs = torch.where(logs.isfinite(), logs, logs.new_tensor(-1e9))
-    low, high = torch.zeros_like(logs[0]), torch.ones_like(logs[0])
-    for power in (high, *[None] * HALVINGS):
-        middle = (low + high) / 2 if power is None else power
-        enough = 1 / torch.softmax(middle * logs, dim=0).square().sum(dim=0) >= least
-        low, high = torch.where(enough, middle, low), torch.where(enough, high, middle)
-    return torch.softmax(low * logs, dim=0)
-
-
-def _round(plan: _Plan, known: Mapping[str, Tensor], guide: MultivariateNormal | None) -> _Draws:
+def _round(plan: DrawPlan, known: Mapping[str, Tensor], proposal: Proposal) -> WeightedDraws:
     units = len(next(iter(known.values())))
     scales = _standard(plan.count, units, len(plan.smooth), plan.scm.like).to(plan.precise)
-    if guide is not None:
-        scales = guide.loc + torch.einsum("bij,tbj->tbi", guide.scale_tril, scales)
+    if proposal.noise is not None:
+        scales = proposal.noise.loc + torch.einsum("bij,tbj->tbi", proposal.noise.scale_tril, scales)
+    codes = _codes(plan, units, proposal)
     values: dict[str, Tensor] = {}
     logs = torch.zeros(plan.count, units, dtype=plan.precise, device=plan.scm.like.device)
+    images = torch.zeros_like(logs)
 
     def parents(name: str) -> dict[str, Tensor]:
         return {
@@ -256,7 +202,7 @@ def _round(plan: _Plan, known: Mapping[str, Tensor], guide: MultivariateNormal |
     for name in plan.group.hidden:
         mechanism = plan.scm.mechanisms[name]
         if name in plan.coded:
-            value = plan.codes[:, plan.coded.index(name), None].expand(plan.count, units)
+            value = plan.combinations[:, plan.coded.index(name)][codes]
             logs += plan.scm.log_likelihood(name, value.flatten(), parents(name)).view_as(logs)
             values[name] = value
             continue
@@ -269,11 +215,26 @@ def _round(plan: _Plan, known: Mapping[str, Tensor], guide: MultivariateNormal |
     for name in plan.group.witnesses:
         found = _witness(plan, name, known, parents(name)).to(plan.precise)
         possible[name] = found.isfinite().any(dim=0)
-        logs += found
-    return _Draws(scales, values, logs, [guide], possible)
+        if name in plan.tempered:
+            images += found
+        else:
+            logs += found
+    return WeightedDraws(scales, codes, len(plan.combinations), values, logs, images, [proposal], possible)
 
 
-def _witness(plan: _Plan, name: str, known: Mapping[str, Tensor], parents: Mapping[str, Tensor]) -> Tensor:
+def _codes(plan: DrawPlan, units: int, proposal: Proposal) -> Tensor:
+    """Positions of the draws' labels among the combinations, in increasing order, `(S, b)`."""
+    device = plan.scm.like.device
+    if proposal.labels is None:
+        # Each takes a contiguous part of the Sobol sequence, of a power of two: only such parts are evenly spread.
+        every = torch.arange(len(plan.combinations), device=device).repeat_interleave(plan.draws)
+        return every[:, None].expand(plan.count, units)
+    start = torch.rand(units).to(proposal.labels)[:, None]
+    level = (torch.arange(plan.count).to(proposal.labels) + start) / plan.count
+    return torch.searchsorted(proposal.labels.exp().cumsum(1), level).clamp_max(len(plan.combinations) - 1).T
+
+
+def _witness(plan: DrawPlan, name: str, known: Mapping[str, Tensor], parents: Mapping[str, Tensor]) -> Tensor:
     """log p(known value | parents of each draw), `(S, b)`."""
     mechanism, units = plan.scm.mechanisms[name], len(known[name])
     if isinstance(mechanism, Density):
@@ -320,10 +281,6 @@ def _from_standard(mechanism: object, scale: Tensor) -> Tensor:
     return base.icdf(torch.special.ndtr(scale))
 
 
-def _log_standard(scales: Tensor) -> Tensor:
-    return -0.5 * (scales.square() + math.log(2 * math.pi)).sum(dim=-1)
-
-
 def _each(tensor: Tensor, count: int) -> Tensor:
     """The units once for every draw, draw-major."""
     return tensor.repeat(count, *[1] * (tensor.dim() - 1))
@@ -361,7 +318,7 @@ def check_observable(scm: "StructuralCausalModel", group: "HiddenGroup") -> None
             )
 
 
-def _check_possible(group: "HiddenGroup", draws: _Draws, logs: Tensor, units: Sequence[int]) -> None:
+def _check_possible(group: "HiddenGroup", draws: WeightedDraws, logs: Tensor, units: Sequence[int]) -> None:
     impossible = ~logs.isfinite().any(dim=0)
     if impossible.any():
         place = int(impossible.nonzero()[0])

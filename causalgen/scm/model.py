@@ -38,6 +38,7 @@ from .results import Counterfactual, Samples
 from .storage import read_model, save
 from .summary import as_html, as_text, summarize
 from .support import JointSupport
+from .tempering import Tempering
 from .values import as_tensor, as_values, unit_labels
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class StructuralCausalModel(nn.Module):
         self._supports_by_position = nn.ModuleList(JointSupport(_parents(graph, name)) for name in graph.nodes)
         self.privacy: PrivacyGuarantee | None = None
         """Guarantee of training with differential privacy; None if the model was trained without it."""
+        self.tempering: Tempering | None = None
+        """Temperatures of the evidence of images, from `causalgen.training.calibrate_evidence`; None for none."""
 
     @property
     def mechanisms(self) -> dict[str, Mechanism]:
@@ -108,7 +111,7 @@ class StructuralCausalModel(nn.Module):
         A mechanism without trainable parameters is then fitted; the others are fitted by `causalgen.fit`. A mechanism
         whose parameters are all frozen keeps them, and counts as fitted.
         """
-        self.privacy = None  # an earlier guarantee does not cover what is fitted from here on
+        self.privacy = self.tempering = None  # they do not hold for what is fitted from here on
         images = {name: torch.as_tensor(values[name]) for name in self.graph.nodes if self.graph[name].is_image}
         tensors = {name: self.tensor(name, values[name]) for name in self.graph.nodes if name not in images} | images
         for name, mechanism in self.mechanisms.items():

@@ -148,6 +148,7 @@ def restore(
     graph = scm.graph.with_parts(edges=edges, variables=variables)
     device = scm.like.device
     extended = type(scm)(graph, {**scm.mechanisms, **{step.variable.name: step.to(device) for step in steps}})
+    extended.tempering = scm.tempering
     known = {name: value for name, value in damaged.items() if name != node} | {seen.name: picture}
     posterior = extended.abduct(known, particles=particles, seed=seed)
     assert posterior.completed is not None

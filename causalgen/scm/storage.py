@@ -11,6 +11,7 @@ from ..graph.limits import check_count, check_names
 from ..mechanisms.catalog import MECHANISMS, mechanism_class, name_of
 from ..nn import load_module, save_module
 from .guarantee import PrivacyGuarantee
+from .tempering import Tempering
 
 if TYPE_CHECKING:
     from .model import StructuralCausalModel
@@ -26,6 +27,7 @@ def specification(scm: "StructuralCausalModel") -> dict[str, Any]:
         "graph": scm.graph.to_dict(),
         "mechanisms": {name: {"mechanism": name_of(m), **m.spec()} for name, m in scm.mechanisms.items()},
         **({} if scm.privacy is None else {"privacy": scm.privacy.to_dict()}),
+        **({} if scm.tempering is None else {"tempering": scm.tempering.to_dict()}),
     }
 
 
@@ -48,6 +50,8 @@ def read_model(
         model = build(CausalGraph.from_dict(description["graph"]), mechanisms)
         if "privacy" in description:
             model.privacy = PrivacyGuarantee.from_dict(description["privacy"])
+        if "tempering" in description:
+            model.tempering = Tempering.from_dict(description["tempering"])
         return model
 
     return load_module(folder, "model", rebuild, _parts)

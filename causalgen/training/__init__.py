@@ -2,6 +2,7 @@
 
 from .config import FitConfig, Stage
 from .fit import FitResult, fit
+from .image_evidence import calibrate_evidence
 from .memory import DeviceMemoryError
 from .privacy import Privacy
 from .progress import bars
@@ -17,6 +18,7 @@ __all__ = [
     "Stage",
     "TuningConfig",
     "bars",
+    "calibrate_evidence",
     "fit",
     "step_seconds",
     "tune_counterfactuals",

@@ -129,6 +129,7 @@ def tune_counterfactuals(
         )
     if not predictors:
         raise DataError(f"Expected a predictor of at least one of {causes}; got none.")
+    scm.tempering = None  # fitted to the mechanism as it was
     with seeded(seed, scm.like.device), in_memory(config.batch_size, f"tune {image}"):
         return _Tuner(scm, mechanism, data, predictors, image, causes, config).run(bars)
 
