@@ -103,6 +103,7 @@ def _lines(scm: StructuralCausalModel, card: ModelCard) -> list[str]:
         "## Training",
         "",
         *(f"- {_plain(key)}: {_plain(value)}" for key, value in card.training.items()),
+        *([] if scm.tempering is None else [f"- {_plain(scm.tempering.sentence)}"]),
         "",
         "## Privacy",
         "",

@@ -18,7 +18,7 @@ from .parts import Highlight, Part
 if TYPE_CHECKING:
     from ..datasets import Dataset
     from ..metrics import ImageChange, Memorisation, MetricTable
-    from ..scm import Ambiguity, Counterfactual, StructuralCausalModel
+    from ..scm import Ambiguity, Counterfactual, StructuralCausalModel, Tempering
 
 __all__ = ["DataSummary", "Gallery", "MechanismSummary", "ReportContent"]
 
@@ -167,6 +167,7 @@ class ReportContent:
         quality: Pairs (metric, query) that the first screen and the metric figures show; empty for the first metric of
             each query.
         memorisation: Whether the model reveals training units.
+        evidence: Temperatures at which images inform missing attributes.
         effects: Effects, with their checks.
         mediation: Direct and indirect parts of effects, and other nested counterfactuals.
         audits: Audits of classifiers.
@@ -194,6 +195,7 @@ class ReportContent:
     metrics: "MetricTable | None" = None
     quality: Sequence[tuple[str, str]] = ()
     memorisation: "Memorisation | None" = None
+    evidence: "Tempering | None" = None
     effects: Sequence[EffectFindings] = ()
     mediation: Sequence[MediationFindings] = ()
     audits: Sequence[Audited] = ()

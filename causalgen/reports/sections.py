@@ -23,6 +23,7 @@ from .metric_plot import plot_metrics
 from .parts import Part, Section
 from .tables import (
     attribute_table,
+    evidence_table,
     mechanism_table,
     metric_tables,
     pairs_table,
@@ -49,6 +50,7 @@ def sections(content: ReportContent, folder: ReportFolder) -> list[Section]:
         _audits(content, folder) if content.audits else None,
         _metrics(content, folder) if content.metrics is not None and len(content.metrics) else None,
         _memorisation(content, folder) if content.memorisation is not None else None,
+        _evidence(content, folder) if content.evidence is not None else None,
         _graph(content, folder),
         _data(content, folder) if content.data is not None else None,
         _training(content, folder) if content.history is not None or content.mechanisms else None,
@@ -202,6 +204,16 @@ def _memorisation(content: ReportContent, folder: ReportFolder) -> Section:
     return Section("memorisation", "Does the model give training units away?", parts, READING["memorisation"])
 
 
+def _evidence(content: ReportContent, folder: ReportFolder) -> Section:
+    assert content.evidence is not None
+    frame = pd.DataFrame(content.evidence.to_dict()["fits"])
+    table = evidence_table(content.evidence, folder.table(frame, "image-evidence"))
+    text = f"Fitted on {content.evidence.fitted_on:,} validation units, and checked on {content.evidence.checked_on:,} others."
+    return Section(
+        "evidence", "Attributes inferred from images", [Part(text=text, tables=[table])], READING["evidence"]
+    )
+
+
 def _effects(content: ReportContent, folder: ReportFolder) -> Section:
     parts = [
         part
@@ -268,6 +280,7 @@ def _works(content: ReportContent) -> list[Citation]:
         )
         keys |= {"ssim"} if "ssim" in measured else set()
     keys |= {"membership", "extraction"} if content.memorisation is not None else set()
+    keys |= {"general posterior", "credible regions"} if content.evidence is not None else set()
     for findings in content.effects:
         keys |= effect_keys(findings)
     for nested in content.mediation:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ..graph import CausalGraph
+from ..scm.tempering import FittedTemperature, Tempering
 from .content import DataSummary, MechanismSummary
 from .folder import Group, Row, Table
 from .style import in_brackets, number, with_interval
@@ -13,6 +14,7 @@ from .words import ABDUCTION
 
 __all__ = [
     "attribute_table",
+    "evidence_table",
     "floor_note",
     "mechanism_table",
     "metric_tables",
@@ -106,6 +108,26 @@ def mechanism_table(mechanisms: Iterable[MechanismSummary], file: str = "") -> T
         rows.append(Row([row.node, row.mechanism, abduction, f"{row.parameters:,}", epoch], note=options))
     header = ["Node", "Mechanism", "Abduction of its noise", "Parameters", "Best epoch"]
     return Table("Mechanisms", header, [Group(rows)], file)
+
+
+def evidence_table(tempering: Tempering, file: str = "") -> Table:
+    """List the temperatures of image evidence, with what they do on the units that checked them."""
+    titles = {
+        "continuous": "Numbers: share of 95 % intervals that hold the true value (mean length in standard deviations)",
+        "discrete": "Labels: share of units whose most probable label is right (its mean probability)",
+    }
+    found = {kind: [_evidence_row(fit) for fit in tempering.fits if fit.kind == kind] for kind in titles}
+    groups = [Group(rows, titles[kind]) for kind, rows in found.items() if rows]
+    header = ["Missing", "Temperature", "At face value", "Tempered"]
+    return Table(f"Evidence of images, on {tempering.checked_on:,} validation units", header, groups, file)
+
+
+def _evidence_row(fit: FittedTemperature) -> Row:
+    before, after = (f"{held:.0%} ({number(sure)})" for held, sure in zip(fit.held, fit.sure))
+    kept = fit.temperature == fit.proposed
+    note = "" if kept else f"1/{fit.proposed:.2g} was best on the fitting units and not better than 1 on these."
+    missing = {"rest": "one attribute, the others known", "images": "all attributes"}[fit.known]
+    return Row([missing, f"{fit.temperature:.2g}", before, after if kept else before], note=note)
 
 
 def pairs_table(caption: str, header: tuple[str, str], pairs: Mapping[str, Any], file: str = "") -> Table:

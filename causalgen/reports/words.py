@@ -62,6 +62,10 @@ READING = {
     "counts as a copy if it is far "
     "nearer to one training unit than to the next ones; at most 1 % of the held-out images reach that threshold. “Not found” "
     "means that these tests found nothing. It does not mean that the model is private.",
+    "evidence": "A missing attribute is inferred from the image and from everything else that is known. The image's likelihood "
+    "treats pixels as independent and so counts the same evidence many times. Its logarithm is therefore divided by a "
+    "temperature, the one that predicts held-out attributes best (interval score; log probability of labels). “At face value” "
+    "is a temperature of 1. If only some of the other attributes are known, the temperature lies between the two rows.",
     "audits": "An audit compares a classifier's score on the counterfactual image with its score on the image that the model "
     "redraws without an intervention, unit by unit. Total: attributes that depend on the changed one respond. Direct: "
     "the other parents of the image keep their values.",

@@ -16,11 +16,11 @@ from ..datasets.table.pixels import Rendering, rendering_of
 from ..errors import CheckpointError, DataError, SupportWarning
 from ..grammar import parse_do, parse_values
 from ..graph import CausalGraph, Variable
-from ..mechanisms import Abduction
 from ..reports.counterfactual_files import file_names, write_counterfactual
 from ..scm import Ambiguity, Counterfactual, Posterior, StructuralCausalModel, load
 from ..scm.ambiguity import counted_counterfactual
 from ..scm.values import MISSING, check_finite
+from .certainty import certainty_notes
 from .data_section import OwnData
 from .model_on_data import true_counterfactual
 from .output import answer_folder
@@ -56,10 +56,6 @@ WHOLE = (0.0, 65_535.0)
 """Window of images that the catalog stores with 16 bits."""
 MOST_ROWS = 200
 MOST_PARTICLES = 1000
-OVER_CERTAIN = (
-    "The likelihood of {} treats pixels as independent, so that an image seems to say more about its attributes than it does: "
-    "intervals of inferred values are too short, and shares of draws too high."
-)
 DRAWS = 100
 """Number of draws per unit if attributes have to be inferred."""
 
@@ -334,20 +330,14 @@ def abducted(
     return posterior, (*notes, *(str(each.message) for each in raised))
 
 
-def inferred_notes(posterior: Posterior, override: str = OVERRIDE) -> tuple[str, ...]:
-    """A sentence about every value that was inferred, and one about the certainty of all of them."""
+def inferred_notes(posterior: Posterior, override: str = OVERRIDE, *, damaged: bool = False) -> tuple[str, ...]:
+    """A sentence about every value that was inferred, and one about how sure images make them (see `certainty_notes`)."""
     graph, several, inferred = posterior.scm.graph, posterior.units > 1, posterior.inferred()
     found = [
         (f"Unit {row.unit}: " if several else "") + _inferred(graph[str(row.variable)], row) + override
         for row in inferred.itertuples()
     ]
-    sharp = [
-        name
-        for name in graph.images
-        if posterior.scm.mechanisms[name].abduction is Abduction.VARIATIONAL
-        and inferred["variable"].isin(graph.ancestors(name)).any()
-    ]
-    return (*found, *([OVER_CERTAIN.format(" and ".join(sharp))] if sharp else []))
+    return (*found, *certainty_notes(posterior, damaged=damaged))
 
 
 def is_partial(graph: CausalGraph, factual: Mapping[str, Any]) -> bool:

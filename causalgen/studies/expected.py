@@ -7,6 +7,7 @@ import torch
 from ..graph import CausalGraph
 from ..predictors import PUBLISHED, reader_seconds
 from ..training import TuningConfig, step_seconds
+from ..training.image_evidence import FEWEST, UNITS
 from .data_section import OwnData
 from .evaluation import ReadAttributes
 from .modelling import FIT
@@ -68,7 +69,8 @@ def step_durations(plan: RunPlan, training: float | None = None) -> dict[str, fl
     audited = sum(min(audit.rows, plan.rows["test"]) * len(audit.do) for audit in study.audit)
     return {
         DATA: 3.0,
-        FIT: _fit_seconds(study.training, rows, pixels) if training is None else training,
+        FIT: (_fit_seconds(study.training, rows, pixels) if training is None else training)
+        + _calibration_seconds(plan, training),
         GRIDS: 0.3 * len(study.gallery),
         CURVES: 2.0 * len(study.curves),
         METRICS: 3.0
@@ -104,6 +106,13 @@ def _fit_seconds(training: TrainingPlan, rows: int, pixels: int) -> float:
         # one.
         images += 4 * (training.tuning.epochs or TuningConfig().epochs) + PUBLISHED.passes(rows)
     return 0.7 * rows * (6e-7 * pixels * images + 0.00002 * attributes)
+
+
+def _calibration_seconds(plan: RunPlan, training: float | None) -> float:
+    """Seconds to calibrate the evidence of images; none if an earlier attempt has fitted the model."""
+    tempered = plan.study.training.evidence == "tempered" and training != 0.0
+    units = min(UNITS, plan.rows["validation"])
+    return 5e-4 * units * _pixels(plan.graph) if tempered and units >= FEWEST else 0.0
 
 
 def _reading_seconds(read: ReadAttributes, graph: CausalGraph, rows: dict[str, int]) -> float:

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pandas as pd
 from rich.progress import Progress
 
 from ..datasets import Dataset
-from ..errors import CheckpointError
+from ..errors import CheckpointError, EvidenceWarning, PrivacyError
 from ..graph import CausalGraph
 from ..mechanisms.catalog import mechanism_class
 from ..nn import seeded
@@ -19,13 +20,13 @@ from ..predictors.attributes import TUTOR_SEED
 from ..scm import StructuralCausalModel, save
 from ..scm import load as load_model
 from ..spreadsheets import restored, write_csv
-from ..training import FitConfig, FitResult, TuningConfig, fit, tune_counterfactuals
+from ..training import FitConfig, FitResult, TuningConfig, calibrate_evidence, fit, tune_counterfactuals
 from ..training.device import device_of
 from ..training.threads import limited, threads_after
 from .model_on_data import ModelOnData
 from .runfolder import RunFolder
 from .schema import Study
-from .study_sections import TuningPlan
+from .study_sections import TrainingPlan, TuningPlan
 
 __all__ = ["FIT", "build_model", "fit_model"]
 
@@ -53,7 +54,7 @@ def fit_model(
     data: Dataset,
     folder: RunFolder,
     config: FitConfig,
-    tuning: TuningPlan | None = None,
+    plan: TrainingPlan,
     *,
     bars: Progress | None = None,
 ) -> tuple[StructuralCausalModel, FitResult]:
@@ -64,7 +65,7 @@ def fit_model(
         data: The data.
         folder: The run folder.
         config: Settings of training.
-        tuning: Counterfactual fine-tuning of the image; None for none.
+        plan: What follows training: fine-tuning of the image, and calibration of its evidence.
         bars: Rich progress bars.
 
     Raises:
@@ -79,11 +80,15 @@ def fit_model(
     scm = build()
     result = fit(scm, data, config, out=folder.checkpoints, bars=bars)
     folder.tables.mkdir(exist_ok=True)
-    if tuning is not None:
-        began = time.perf_counter()
-        with limited(threads_after(result.threads, config.processes)):
-            _tune(tuning, ModelOnData(scm, data, config.seed), folder, bars)
-        result = replace(result, seconds=result.seconds | {"tuning": time.perf_counter() - began})
+    with limited(threads_after(result.threads, config.processes)):
+        if plan.tuning is not None:
+            began = time.perf_counter()
+            _tune(plan.tuning, ModelOnData(scm, data, config.seed), folder, bars)
+            result = replace(result, seconds=result.seconds | {"tuning": time.perf_counter() - began})
+        if plan.evidence == "tempered":
+            began = time.perf_counter()
+            folder.update(evidence=_calibrate(scm, data, config.seed, bars))
+            result = replace(result, seconds=result.seconds | {"evidence": time.perf_counter() - began})
     save(scm, folder.model)
     write_csv(result.history, history)
     folder.update(training={"seconds": result.seconds, "best_epochs": result.best_epochs, "threads": result.threads})
@@ -113,6 +118,17 @@ def _tune(plan: TuningPlan, model: ModelOnData, folder: RunFolder, bars: Progres
         bars=bars,
     )
     write_csv(history, folder.tables / "tuning.csv")
+
+
+def _calibrate(scm: StructuralCausalModel, data: Dataset, seed: int, bars: Progress | None) -> list[str]:
+    """Calibrate the evidence of images, and return why this was not possible."""
+    with warnings.catch_warnings(record=True) as raised:
+        warnings.simplefilter("always", EvidenceWarning)
+        try:
+            calibrate_evidence(scm, data, seed=seed, bars=bars)
+        except PrivacyError as error:
+            return [str(error)]
+    return [str(each.message) for each in raised if issubclass(each.category, EvidenceWarning)]
 
 
 def _read_history(path: Path) -> pd.DataFrame:

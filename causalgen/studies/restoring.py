@@ -125,7 +125,7 @@ def restore_outside(
         warnings.simplefilter("ignore", SupportWarning)  # the table has a column for it
         result = posterior.counterfactual(interventions, seed=seed_of(run)) if interventions else None
     unknown = (UNKNOWN_FILES,) if isinstance(run, SavedModel) else ()
-    found = (*unknown, *notes, *inferred_notes(posterior), *(str(each.message) for each in raised))
+    found = (*unknown, *notes, *inferred_notes(posterior, damaged=True), *(str(each.message) for each in raised))
     worlds = _worlds(posterior, result, node)
     table = _table(posterior, result)
     with writing(folder):

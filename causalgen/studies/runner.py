@@ -133,8 +133,8 @@ def run_study(
             folder.record_step(START, checked - invocation.began, finished=True)
             folder.record_step(DATA, time.perf_counter() - checked, finished=True)
             with _step(FIT, folder, bars), helped(plan.config, needed=not folder.finished_step(FIT)):
-                tuning, progress = study.training.tuning, bars.progress
-                scm, training = fit_model(plan.build_model, data, folder, plan.config, tuning, bars=progress)
+                after, progress = study.training, bars.progress
+                scm, training = fit_model(plan.build_model, data, folder, plan.config, after, bars=progress)
             write_run_card(folder, scm)
             stack.enter_context(limited(_threads(folder, training, plan.config.processes, console)))
             if only_fit:

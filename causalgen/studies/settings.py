@@ -37,6 +37,7 @@ def shrink(study: Study) -> Study:
             "attributes": _at_most(study.training.attributes, SMOKE["attributes"]),
             "images": _at_most(study.training.images, SMOKE["images"]),
             "codecs": study.training.codecs and _at_most(study.training.codecs, SMOKE["images"]),
+            "evidence": "exact",
             "tuning": study.training.tuning and study.training.tuning.model_copy(update={"epochs": 1}),
         }
     )

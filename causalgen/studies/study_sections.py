@@ -160,6 +160,9 @@ class TrainingPlan(StudySection):
     """Machines that train together; left out: as torchrun or srun started, else one."""
     privacy: PrivacySettings | None = None
     """Differential privacy of the fitted model; left out: none."""
+    evidence: Literal["tempered", "exact"] = "tempered"
+    """Whether the evidence of an image about missing attributes is calibrated on validation rows after training, or taken at
+    face value, which saves the time."""
 
 
 class EvaluationPlan(StudySection):

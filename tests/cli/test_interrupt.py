@@ -79,7 +79,7 @@ def test_the_resumed_run_gives_the_same_model_as_an_uninterrupted_one(
     assert resumed.record["attempts"] == 3
     plan = RunPlan.of(study)
     with open_run(folder / "straight", plan.study) as straight:
-        fit_model(plan.build_model, load_data(study.data), straight, plan.config)
+        fit_model(plan.build_model, load_data(study.data), straight, plan.config, study.training)
     ours, theirs = (load_file(run.model / "model.safetensors") for run in (resumed, straight))
     assert ours.keys() == theirs.keys()
     assert all((ours[name] == theirs[name]).all() for name in ours)

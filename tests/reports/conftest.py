@@ -22,7 +22,7 @@ from causalgen.reports import (
     ResponseCurve,
     write_report,
 )
-from causalgen.scm import Counterfactual
+from causalgen.scm import Counterfactual, FittedTemperature, Tempering
 
 HOSTILE = "<script>alert(1)</script> $x_"
 
@@ -145,6 +145,14 @@ def full(
             ResponseCurve(HOSTILE, "age", ["<b>no</b>", "yes"], [1.0, 2.0]),
         ),
         metrics=metrics,
+        evidence=Tempering(
+            (
+                FittedTemperature("continuous", "rest", 4.0, 4.0, (0.4, 0.3), (0.8, 0.95), (0.1, 0.2)),
+                FittedTemperature("discrete", "rest", 1.0, 2.0, (0.3, 0.4), (0.9, 0.9), (0.98, 0.91)),
+            ),
+            104,
+            96,
+        ),
         effects=(EffectFindings(effect),),
         warnings=("3 units are outside.",),
         limits=("Only digits.",),

@@ -36,6 +36,7 @@ SECTIONS = [
     "curves",
     "effects",
     "metrics",
+    "evidence",
     "graph",
     "data",
     "training",

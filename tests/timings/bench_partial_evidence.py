@@ -1,8 +1,11 @@
 """What a fitted run infers of units with missing values, and how well it transfers a style, where the truth is known.
 
     python tests/timings/bench_partial_evidence.py RUN [UNITS]
+    python tests/timings/bench_partial_evidence.py RUN UNITS --certainty
 
-RUN is a finished run on data with a known generator, such as that of examples/morphodigits/study.yaml. Test units only.
+RUN is a finished run on data with a known generator, such as that of examples/morphodigits/study.yaml. Test units only. With
+`--certainty`: how often intervals and labels are right, with the fitted temperatures and at face value, on the last UNITS test
+units; any run with an image of which attributes are the causes.
 """
 
 import sys
@@ -24,7 +27,7 @@ from causalgen.studies.model_on_data import true_counterfactual
 from causalgen.studies.readers import RunReaders, readers_of
 from causalgen.studies.runfolder import read_run
 
-PARTICLES = 50
+PARTICLES, DRAWS = 50, 100
 DO = {"thickness": 3.2}
 STYLE = ["pen", "thickness"]
 
@@ -67,6 +70,45 @@ def partial(scm: StructuralCausalModel, units: Mapping[str, Tensor], truth: Mapp
             )
 
 
+def certainty(scm: StructuralCausalModel, units: Mapping[str, Tensor], image: str) -> None:
+    """Intervals, labels and effective sample sizes where the image alone is known, and where one of its causes is missing."""
+    causes = [name for name in scm.graph.parents(image) if not scm.graph[name].is_image]
+    fitted = scm.tempering
+    print(fitted.sentence if fitted else "not calibrated")
+    for known in ([image], *([name for name in units if name != cause] for cause in causes)):
+        for tempering in (fitted, None) if fitted else (None,):
+            scm.tempering = tempering
+            start = time.process_time()
+            parts = [
+                scm.abduct({name: units[name][i : i + 50] for name in known}, particles=DRAWS, seed=0)
+                for i in range(0, len(units[image]), 50)
+            ]
+            seconds = (time.process_time() - start) / len(units[image])
+            size = torch.cat([part.completed.effective for part in parts])  # type: ignore[union-attr]
+            print(
+                f"known {', '.join(known)}, {'tempered' if tempering else 'at face value'}: effective size median "
+                f"{size.median():.0f}, below 2 in {(size < 2).float().mean():.2f}; {seconds:.2f} CPU s per unit"
+            )
+            for name in (other for other in scm.graph.attributes if other not in known):
+                draws = torch.cat([part.completed.by_particle()[name] for part in parts], dim=1)  # type: ignore[union-attr]
+                print(f"  {name}: {certain(draws, units[name], scm.graph[name].labels)}", flush=True)
+
+
+def certain(draws: Tensor, true: Tensor, labels: Any) -> str:
+    """How sure draws `(k, B)` are, and how often they are right."""
+    if labels:
+        share = torch.stack([(draws == code).double().mean(0) for code in range(len(labels))])
+        most, code = share.max(0)
+        log = (0.99 * share.gather(0, true[None])[0] + 0.01 / len(labels)).log()
+        return f"right {(code == true).double().mean():.3f}, sure {most.mean():.3f}, log score {log.mean():.3f}"
+    parts = [f"MAE {(draws.mean(0) - true).abs().mean():.4f}"]
+    for level in (0.9, 0.95):
+        low, high = draws.quantile((1 - level) / 2, dim=0), draws.quantile((1 + level) / 2, dim=0)
+        held = ((low <= true) & (true <= high)).double().mean()
+        parts.append(f"{level:.0%} intervals hold {held:.3f}, length {(high - low).mean():.3f}")
+    return "; ".join(parts)
+
+
 def styles(
     scm: StructuralCausalModel, units: dict[str, Tensor], data: Any, rows: list[Any], readers: RunReaders
 ) -> None:
@@ -99,6 +141,9 @@ def main() -> None:
     run = read_run(Path(sys.argv[1]))
     scm = fitted_model(run)
     data = fitted_data(run, scm)
+    if "--certainty" in sys.argv:
+        certainty(scm, dict(data.rows(data.split["test"][-int(sys.argv[2]) :])), scm.graph.images[0])
+        return
     rows = list(data.split["test"][: int(sys.argv[2]) if len(sys.argv) > 2 else 80])
     units = dict(data.rows(rows))
     truth = true_counterfactual(data, rows, DO)
