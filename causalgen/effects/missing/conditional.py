@@ -84,7 +84,7 @@ def draw(
     known, asked = features(columns[seen]), features(columns[wanted])
     places = None if target.clusters is None else (target.clusters[seen], target.clusters[wanted])
     if places is not None and len(np.unique(places[0])) == len(places[0]):
-        places = None  # with one value in each cluster, what its rows share cannot be told from what they do not
+        places = None  # with one value in each cluster, its effect and the row's own residual cannot be separated
     if target.labels:
         return _labels(values, known, asked, weights[seen], places, rng)
     return _numbers(target, values, known, asked, weights[seen], places, rng)
