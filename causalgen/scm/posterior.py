@@ -253,7 +253,12 @@ class Posterior:
                     found |= dict.fromkeys(("low", "high", "share"), np.nan)
                 about = {"unit": unit if self.labels is None else self.labels[unit], "variable": name}
                 rows.append(about | found | {"effective": effective})
-        return pd.DataFrame(rows, columns=["unit", "variable", "value", "low", "high", "share", "effective"])
+        found = pd.DataFrame(rows, columns=["unit", "variable", "value", "low", "high", "share", "effective"])
+        if any("share" in row for row in rows):
+            found["value"] = pd.Series(
+                [row["value"] for row in rows], dtype=object
+            )  # whole labels next to means stay whole
+        return found
 
     def particle_values(self) -> dict[str, Tensor]:
         """The factual values of every particle, `(k * B, ...)`."""

@@ -277,6 +277,18 @@ def test_tables_with_holes_keep_their_labels(mixed: StructuralCausalModel) -> No
     assert not nobody["sex"].any()
 
 
+@pytest.mark.parametrize("labels", [(0, 1, 2), (False, True), ("0", "1"), (0.5, 2)], ids=str)
+def test_inferred_labels_are_those_of_their_variable_next_to_means(labels: tuple[Any, ...]) -> None:
+    kind = "binary" if len(labels) == 2 else "categorical"
+    graph = CausalGraph('a -> b; "tumour grade"', [
+        Variable("a", "continuous"), Variable("b", "continuous"), Variable("tumour grade", kind, labels=labels)
+    ])  # fmt: skip
+    model = StructuralCausalModel(graph, {"a": "linear-gaussian", "b": "linear-gaussian"}).declare_fitted()
+    found = model.abduct({"b": [0.3, 1.0]}, particles=20, seed=0).inferred().set_index("variable")["value"]
+    assert all(type(value) is type(labels[labels.index(value)]) for value in found["tumour grade"])
+    assert all(isinstance(value, float) for value in found["a"])
+
+
 def test_a_vae_s_estimate_of_its_likelihood_is_unbiased() -> None:
     mechanism = ConvVAE(Variable("scan", "image", shape=(1, 4, 4)), {}, latent=1, local=1, width=4, blocks=1)
     torch.manual_seed(0)
