@@ -253,12 +253,11 @@ class Posterior:
                     found |= dict.fromkeys(("low", "high", "share"), np.nan)
                 about = {"unit": unit if self.labels is None else self.labels[unit], "variable": name}
                 rows.append(about | found | {"effective": effective})
-        found = pd.DataFrame(rows, columns=["unit", "variable", "value", "low", "high", "share", "effective"])
-        if any("share" in row for row in rows):
-            found["value"] = pd.Series(
-                [row["value"] for row in rows], dtype=object
-            )  # whole labels next to means stay whole
-        return found
+        table = pd.DataFrame(rows, columns=["unit", "variable", "value", "low", "high", "share", "effective"])
+        if any(self.scm.graph[name].is_discrete for name in table["variable"]):
+            # A column of numbers would turn whole labels next to means into fractions.
+            table["value"] = pd.Series([row["value"] for row in rows], dtype=object)
+        return table
 
     def particle_values(self) -> dict[str, Tensor]:
         """The factual values of every particle, `(k * B, ...)`."""
