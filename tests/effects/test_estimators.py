@@ -177,13 +177,15 @@ def test_ridges_without_a_fold_are_those_fitted_without_it() -> None:
     arrays = Arrays(arm * 1.0, outcome, features, weights, None, "whole", 300, features)
     folds = list(cross_folds(300, 4, 0, arm=arm))
     shares = {number: {"outcome 0": 0.02, "outcome 1": 0.3} for number in range(4)}
-    mean, grams = fold_ridges(features, arrays, arm, folds, shares)
+    mean, grams, fitted = fold_ridges(features, arrays, arm, folds, shares)
     for number, (fit, score) in enumerate(folds):
         for which in (0, 1):
             rows = fit[arm[fit] == which + 1]
             model = OutcomeModel(penalty=shares[number][f"outcome {which}"] * len(rows))
             expected = model.fit(features[rows], outcome[rows], weights[rows]).predict(features[score])
             np.testing.assert_allclose(mean[which, score], expected, rtol=1e-9)
+            np.testing.assert_allclose(fitted[number].models[which].curvature_, model.curvature_, rtol=1e-9)
+            np.testing.assert_array_equal(fitted[number].slopes, 1)
     np.testing.assert_array_equal(fold_ridges(features, arrays, arm, folds, shares, grams)[0], mean)
 
 

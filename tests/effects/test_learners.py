@@ -86,7 +86,7 @@ def test_tmle_solves_its_score_equation_and_stays_in_range() -> None:
     share = np.clip(expit(-4 - 3 * table["a"].to_numpy()), 0.02, 0.98)
     mean = np.full((2, 600), 0.5)
     scores = TargetedLearning(ESTIMAND, bounds=(0.0, 1.0))._scored(
-        arrays, (0.0, 1.0), mean, np.stack([1 - share, share])
+        arrays, (0.0, 1.0), (mean, np.stack([1 - share, share])), lambda slack: (slack, slack)
     )
     for value, arm in zip((0.0, 1.0), scores.arms, strict=True):
         targeted = arm[arrays.treatment != value]  # rows of the other arm have no residual

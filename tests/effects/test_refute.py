@@ -96,7 +96,7 @@ def interacting_table(label: str) -> pd.DataFrame:
 
 @pytest.mark.parametrize("label", ["", "z"])
 def test_an_added_column_leaves_the_rest_of_the_model(label: str) -> None:
-    """Without what is kept of the first fit, the estimate moves by 17 standard errors, with labels by half of one."""
+    """Without what is kept of the first fit, the estimate moves by more than a fifth of a standard error."""
     table, graph = interacting_table(label), CausalGraph("{z, w} -> {t, y}; t -> y")
     estimate = fit(DoublyRobust, table, graph, most_splits=1)
     error = estimate.estimator._result.standard_error
@@ -104,7 +104,7 @@ def test_an_added_column_leaves_the_rest_of_the_model(label: str) -> None:
     assert abs(row.found - row.expected) < 0.02 * error
     assert row.verdict == "not rejected"
     alone = refute_random_common_cause(table, estimate.target_estimand, estimate, num_simulations=5, random_state=0)
-    assert abs(alone.new_effect - estimate.value) > 0.25 * error
+    assert abs(alone.new_effect - estimate.value) > 0.2 * error
 
 
 @pytest.mark.parametrize(("share", "verdict"), [(0.1, "not rejected"), (0.5, "rejected")])

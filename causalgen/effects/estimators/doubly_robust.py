@@ -1,7 +1,8 @@
 """Cross-fitted doubly robust estimation of the effect of a binary or categorical treatment."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,11 +17,12 @@ from .fold_ridges import fold_ridges
 from .folds import Rows
 from .learners import LIBRARY, Learner, Prediction, boosting
 from .outcome_model import OutcomeModel
+from .passed_on import FittedFold, passed_on
 from .recalibration import calibrated_propensities
 from .stacking import gains, stack, stack_remark
 from .weighting import balancing_weights, least_propensity
 
-__all__ = ["DoublyRobust", "RobustScores", "SuperLearner", "bounded_weights", "robust_scores"]
+__all__ = ["DoublyRobust", "Passing", "RobustScores", "SuperLearner", "bounded_weights", "robust_scores"]
 
 LEAST_ROWS_TO_ADAPT = 1_000
 BOOSTING: dict[str, Learner] = {"boosting": boosting}
@@ -31,16 +33,23 @@ Split = tuple[tuple[float, float], NDArray[np.int64], list[tuple[Rows, Rows]], i
 """The compared values, the arm of each row (1, 2; 0 for other values), the folds and their seed."""
 
 
+Passing = Callable[[Array], tuple[Array, Array]]
+"""`passed_on` with the outcome models of a split into folds; 0 and 1 if they are unknown."""
+
+
 class RobustScores(NamedTuple):
     """Doubly robust scores of every row: the effect in any group of rows is its sum(pull) / sum(share).
 
     Attributes:
         arms: Contribution to the means under both compared values, the control first, shape `(2, rows)`.
         share: Contribution to the population, shape `(rows,)`.
+        passed: What each row's error adds to its contribution, `(2, rows)`, because the outcome models of the other folds pass
+            it on (see `passed_on`): a part of the variance, not of the estimate.
     """
 
     arms: Array
     share: Array
+    passed: Array
 
     @property
     def pull(self) -> Array:
@@ -67,6 +76,9 @@ class DoublyRobust(AdjustmentEstimator):
     kept near the range of those for the models' own rows, and of the observed outcomes. Divisors e are truncated at
     `least_propensity`. In a small table the estimate depends on the split into folds, so the scores are averaged over up
     to 5 splits, as long as they score at most 5,000 rows in total.
+
+    Standard errors also count what an outcome passes on through the spline models that were fitted on it (see `passed_on`); a
+    given outcome model that is no `OutcomeModel` passes on nothing.
 
     The nuisance models adapt: if boosted trees find structure in the rows of the first fold that the spline model
     misses (see `gains`), the two are stacked; miscalibrated propensities are recalibrated. A table whose structure
@@ -144,9 +156,9 @@ class DoublyRobust(AdjustmentEstimator):
         folds = self._folds(arrays, seed, arm)
         mean, propensity = np.zeros((2, len(basis))), np.zeros((2, len(basis)))
         kept = FirstFit() if self.kept is None else self.kept
-        known = kept.propensities or {}
+        known, models = kept.propensities or {}, list[FittedFold]()
         if ridges := self._is_ridge and kept.penalties.keys() >= set(range(len(folds))):
-            mean, grams = fold_ridges(basis, arrays, arm, folds, kept.penalties, kept.grams)
+            mean, grams, models = fold_ridges(basis, arrays, arm, folds, kept.penalties, kept.grams)
             kept.grams = None if kept.propensities is None else grams
         fitted = Parallel()(
             delayed(self._score)(
@@ -160,23 +172,28 @@ class DoublyRobust(AdjustmentEstimator):
             )
             for number, rows in enumerate(folds)
         )
-        for number, (score, means, propensities, penalties, starts) in enumerate(fitted):
+        for number, (score, means, propensities, penalties, starts, _) in enumerate(fitted):
             mean[:, score], propensity[:, score] = means, propensities
             kept.penalties[number] = penalties
             kept.starts.setdefault(number, starts)
             if kept.propensities is not None:
                 kept.propensities[number] = propensities
-        found = self._scored(arrays, values, mean, propensity)
-        if self.adapts:
-            adapted = self._adapted(arrays, (mean, propensity.copy()), (values, arm, folds, seed))
-            plain, found = found, self._scored(arrays, values, *adapted)
-            if self.remark:
-                self._shifts.append(found.effect(arrays.weights) - plain.effect(arrays.weights))
+        models = models or [own for *_, own in fitted if own is not None]
+        passing: Passing = partial(passed_on, basis, models) if len(models) == len(folds) else _nothing
+        if not self.adapts:
+            return self._scored(arrays, values, (mean, propensity), passing)
+        adapted = self._adapted(arrays, (mean, propensity.copy()), (values, arm, folds, seed))
+        found = self._scored(arrays, values, adapted, passing)
+        if self.remark:
+            plain = self._scored(arrays, values, (mean, propensity), _nothing)
+            self._shifts.append(found.effect(arrays.weights) - plain.effect(arrays.weights))
         return found
 
-    def _scored(self, arrays: Arrays, values: tuple[float, float], mean: Array, propensity: Array) -> RobustScores:
+    def _scored(
+        self, arrays: Arrays, values: tuple[float, float], nuisances: tuple[Array, Array], passing: Passing
+    ) -> RobustScores:
         """The scores of these out-of-fold means and propensities, `(2, rows)`."""
-        return robust_scores(arrays, values, mean, propensity)
+        return robust_scores(arrays, values, nuisances, passing)
 
     def _adapted(self, arrays: Arrays, nuisances: tuple[Array, Array], split: Split) -> tuple[Array, Array]:
         """Means and propensities after stacking, and after recalibration of the propensities."""
@@ -221,10 +238,11 @@ class DoublyRobust(AdjustmentEstimator):
         return found
 
     def _influence(self, arrays: Arrays, control: float, treated: float) -> Influence:
-        arms, share = self.scores(arrays, control, treated)
+        arms, share, passed = self.scores(arrays, control, treated)
         size = np.mean(arrays.weights * share)
         means = arms @ arrays.weights / len(share) / size
-        pulls = arrays.weights * (arms - means[:, None] * share) / size
+        pulls = arrays.weights * (arms - means[:, None] * share + passed) / size
+        pulls -= pulls.mean(axis=1, keepdims=True)
         found = Influence.of_means(means, pulls, arrays.clusters)
         shift = float(np.sum(self._shifts)) / max(len(self._shifts) - 1, 1)
         if not shift:
@@ -240,10 +258,12 @@ class DoublyRobust(AdjustmentEstimator):
         two: bool,
         kept: tuple[Penalties, Starts],
         known: tuple[Array | None, Array | None],
-    ) -> tuple[Rows, Array, Array, Penalties, Starts]:
-        """Means and propensities `(2, rows)` of the scored rows under both values, and what the models chose."""
+    ) -> tuple[Rows, Array, Array, Penalties, Starts, FittedFold | None]:
+        """Means and propensities `(2, rows)` of the scored rows under both values, what the models chose, and those of the
+        outcome if they are `OutcomeModel`s."""
         (fit, score), penalties, starts = fold, dict(kept[0]), dict(kept[1])
-        mean, propensity = np.zeros((2, len(score))), np.zeros((2, len(score)))
+        mean, slopes, propensity = np.zeros((3, 2, len(score)))
+        models, sizes = list[OutcomeModel](), []
 
         def fitted(model: BaseEstimator, target: Array, rows: Rows, role: str) -> BaseEstimator:
             found = with_penalty(model, penalties.get(role), len(rows))
@@ -258,25 +278,34 @@ class DoublyRobust(AdjustmentEstimator):
         for which, value in enumerate(values if known[0] is None else ()):
             rows = fit[arrays.treatment[fit] == value]
             found = fitted(self.outcome_model, arrays.outcome, rows, f"outcome {which}")
-            mean[which] = _unseen(found, basis[score], basis[fit], arrays.outcome[fit])
-        mean = mean if known[0] is None else known[0]
+            mean[which], slopes[which] = _unseen(found, basis[score], basis[fit], arrays.outcome[fit])
+            models += [found] if isinstance(found, OutcomeModel) else []
+            sizes.append(len(rows))
+        mean, own = (
+            (mean if known[0] is None else known[0]),
+            FittedFold(score, models, sizes, slopes) if models else None,
+        )
         if known[1] is not None:
-            return score, mean, known[1], penalties, starts
+            return score, mean, known[1], penalties, starts, own
         for which, value in list(enumerate(values))[two:]:
             member = (arrays.treatment == value).astype(float)
             found = fitted(self.propensity_model, member, fit, f"{which}")
-            propensity[which] = _unseen(found, basis[score], basis[fit], member[fit])
+            propensity[which] = _unseen(found, basis[score], basis[fit], member[fit])[0]
         if two:
             propensity[0] = 1 - propensity[1]
-        return score, mean, propensity, penalties, starts
+        return score, mean, propensity, penalties, starts, own
 
 
-def _unseen(fitted: BaseEstimator, scored: Array, seen: Array, observed: Array) -> Array:
+def _nothing(slack: Array) -> tuple[Array, Array]:
+    return np.zeros_like(slack), np.ones_like(slack)
+
+
+def _unseen(fitted: BaseEstimator, scored: Array, seen: Array, observed: Array) -> tuple[Array, Array]:
+    """Means of the scored rows, and their derivative by the linear index of an `OutcomeModel`; 0 of another model."""
     if isinstance(fitted, OutcomeModel):
-        return fitted.predict_unseen(scored, seen, observed)
-    if hasattr(fitted, "predict_proba"):
-        return fitted.predict_proba(scored)[:, 1]
-    return fitted.predict(scored)
+        return fitted.unseen(scored, seen, observed)
+    means = fitted.predict_proba(scored)[:, 1] if hasattr(fitted, "predict_proba") else fitted.predict(scored)
+    return means, np.zeros(len(scored))
 
 
 class SuperLearner(DoublyRobust):
@@ -297,16 +326,20 @@ def bounded_weights(arrays: Arrays, values: tuple[float, float], propensity: Arr
     return balancing_weights(propensity, arrays.population, least_propensity(arrays.units, shares))
 
 
-def robust_scores(arrays: Arrays, values: tuple[float, float], mean: Array, propensity: Array) -> RobustScores:
+def robust_scores(
+    arrays: Arrays, values: tuple[float, float], nuisances: tuple[Array, Array], passing: Passing
+) -> RobustScores:
     """Doubly robust scores from out-of-fold means and propensities under both values, `(2, rows)`."""
-    in_control, in_treated = ((arrays.treatment == value).astype(float) for value in values)
-    e_control, e_treated = propensity
-    of_control, of_treated = bounded_weights(arrays, values, propensity)
+    mean, propensity = nuisances
+    members = np.stack([arrays.treatment == value for value in values]).astype(float)
+    (in_control, in_treated), (e_control, e_treated) = members, propensity
     share = {
         "whole": np.ones(len(e_treated)),
         "treated": in_treated,
         "control": in_control,
         "overlap": e_control * in_treated + e_treated * in_control - e_control * e_treated,
     }[arrays.population]
-    weights = np.stack([in_control * of_control, in_treated * of_treated])
-    return RobustScores(weights * (arrays.outcome - mean) + share * mean, share)
+    weights, residual = members * bounded_weights(arrays, values, propensity), arrays.outcome - mean
+    added, errors = passing(arrays.weights * (share - weights))
+    passed = members * ((weights + added) * errors - weights) * residual
+    return RobustScores(weights * residual + share * mean, share, passed)

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 
 from .adjustment import Array, Arrays
 from .folds import Rows
-from .outcome_model import second_moments, within_reach
+from .outcome_model import OutcomeModel, second_moments, within_reach
+from .passed_on import FittedFold
 
 __all__ = ["fold_ridges"]
 
@@ -20,8 +20,8 @@ def fold_ridges(
     folds: Sequence[tuple[Rows, Rows]],
     shares: Mapping[int, Mapping[str, float]],
     grams: Array | None = None,
-) -> tuple[Array, Array]:
-    """Out-of-fold means of the outcome in both arms, `(2, rows)`, and the moments of the features.
+) -> tuple[Array, Array, list[FittedFold]]:
+    """Out-of-fold means of the outcome in both arms, `(2, rows)`, the moments of the features, and the models.
 
     The regressions are those of `OutcomeModel` with given penalties. Each row enters the moments only once, instead of
     once for every fold in which it is used.
@@ -41,17 +41,20 @@ def fold_ridges(
         )
     moments = np.stack([np.stack([_with_outcome(features, arrays, own) for own in pair]) for pair in cells])
     counts = np.array([[len(own) for own in pair] for pair in cells])
-    mean = np.zeros((2, len(features)))
+    mean, fitted = np.zeros((2, len(features))), []
     for number, (fit, score) in enumerate(folds):
+        models, slopes = [], np.zeros((2, len(score)))
         for which in (0, 1):
             rest = np.arange(len(folds)) != number
-            gram = grams[rest, which].sum(axis=0)
             penalty = shares[number][f"outcome {which}"] * counts[rest, which].sum()
-            gram[np.arange(1, len(gram)), np.arange(1, len(gram))] += penalty
-            solution = cho_solve(cho_factor(gram), moments[rest, which].sum(axis=0))
-            means = features @ solution[1:] + solution[0]
+            model = OutcomeModel(penalty=penalty)
+            model.fit_moments(grams[rest, which].sum(axis=0), moments[rest, which].sum(axis=0))
+            means = model.predict(features)
             mean[which, score] = within_reach(means[score], means[fit], arrays.outcome[fit])
-    return mean, grams
+            slopes[which] = mean[which, score] == means[score]
+            models.append(model)
+        fitted.append(FittedFold(score, models, counts[rest].sum(axis=0).tolist(), slopes))
+    return mean, grams, fitted
 
 
 def _with_outcome(features: Array, arrays: Arrays, rows: Rows) -> Array:

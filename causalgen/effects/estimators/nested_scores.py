@@ -39,6 +39,7 @@ from .basis import FlexibleBasis
 from .first_fit import Penalties, with_penalty
 from .folds import Rows, cross_folds
 from .outcome_model import OutcomeModel
+from .passed_on import NestedFit, passed_through
 
 __all__ = ["Design", "Levels", "NestedMean", "NestedScores", "nested_scores", "treated_influence", "uneven"]
 
@@ -148,6 +149,7 @@ class NestedMean:
 class NestedScores(NamedTuple):
     """Score of every row `(rows,)`, whose mean is the estimate, and how evenly the rows contribute to it.
 
+    A score includes what its residuals add through the regressions of the other folds (see `passed_through`), less the mean.
     `effective` is the effective sample size of the least even stage's weights, as a share of the rows with weight;
     `determined` the share of rows whose treatment covariates or mediators nearly determine, which clipped weights do
     not show.
@@ -181,8 +183,9 @@ def nested_scores(
         {value for question in questions for value in (*question.of_stages, question.group) if value is not None}
     )
     scores = np.zeros((len(questions), len(treatment)))
-    weights = np.zeros((len(questions), len(known), len(treatment)))
+    weights, residuals, passed = np.zeros((3, len(questions), len(known), len(treatment)))
     determined = np.zeros(len(treatment), dtype=bool)
+    counts = np.ones(len(treatment)) if design.weights is None else design.weights
     for number, (fit, score) in enumerate(splits):
         shares = [
             _probabilities(design, part, fit, score, values, f"fold {number}, history {place}")
@@ -190,18 +193,26 @@ def nested_scores(
         ]
         determined[score] = np.any([_clipped(share) for part in shares for share in part.values()], axis=0)
         for q, (levels, group) in enumerate(questions):
+            share = np.ones(len(score)) if group is None else (treatment[score] == group).astype(float)
+            for j in range(len(levels)):
+                weights[q, j, score] = _scaled(
+                    _weight(treatment[score], levels[: j + 1], shares, group), design, score, group
+                )
+            slack = -np.diff([share, *weights[q][:, score]], axis=0) * counts[score]
             later, later_fit = design.outcome[score], design.outcome[fit]
+            stages: list[NestedFit] = []
             for j in reversed(range(len(levels))):
                 arm = treatment[fit] == levels[j]
                 role = f"fold {number}, question {q}, stage {j}"
                 model = design.fit(design.bounds, known[j], later_fit[arm], fit[arm], role)
-                mean = model.predict(known[j][score])
-                weights[q, j, score] = _scaled(
-                    _weight(treatment[score], levels[: j + 1], shares, group), design, score, group
-                )
-                scores[q, score] += weights[q, j, score] * (later - mean)
-                later, later_fit = mean, model.predict(known[j][fit])
-            scores[q, score] += later if group is None else later * (treatment[score] == group)
+                stages.insert(0, NestedFit(model, known[j][score], known[j][fit], arm, slack[j]))
+                mean = model.predict(stages[0].scored)
+                residuals[q, j, score] = later - mean
+                later, later_fit = mean, model.predict(stages[0].fitted)
+            scores[q, score] = later * share + (weights[q][:, score] * residuals[q][:, score]).sum(axis=0)
+            passed[q][:, fit] += passed_through(stages, counts[fit])
+    added = (passed * residuals).sum(axis=1)
+    scores += added - np.average(added, axis=1, weights=counts)[:, None]
     effective = effective_size(weights) / (weights > 0).sum(axis=2)
     lost = float(determined.mean())
     return [NestedScores(found, float(share), lost) for found, share in zip(scores, effective.min(axis=1), strict=True)]
@@ -217,25 +228,14 @@ def _scaled(weight: Array, design: Design, rows: Rows, group: float | None) -> A
 def treated_influence(design: Design, *, folds: int, seed: int) -> NestedScores:
     """Effect on the rows with treatment b by doubly robust scores: the effect plus every row's influence on it.
 
-    Robins, Rotnitzky and Zhao's scores for the treated: only the untreated outcome is modelled. The design holds the rows of
-    the two compared values only.
+    Only the untreated outcome is modelled. The design holds the rows of the two compared values only.
     """
-    (history,), (control, value) = design.histories, design.contrast
-    features, treated = FlexibleBasis(history)(history), design.treatment == value
-    pull, weights = np.zeros(len(treated)), np.zeros(len(treated))
-    determined = np.zeros(len(treated), dtype=bool)
-    for fit, score in design.folds(folds, seed):
-        share = _probabilities(design, features, fit, score, design.contrast)[value]
-        rest = fit[design.treatment[fit] == control]
-        model = design.fit(design.bounds, features, design.outcome[rest], rest)
-        weights[score] = np.where(treated[score], 1, -share / (1 - share))
-        determined[score] = _clipped(share) & treated[score]
-        pull[score] = weights[score] * (design.outcome[score] - model.predict(features[score]))
-    effect = float(pull.mean() / treated.mean())
-    untreated = weights[~treated]
-    effective = float(effective_size(untreated) / len(untreated))
-    influence = (pull - effect * treated) / treated.mean()
-    return NestedScores(effect + influence, effective, float(determined[treated].mean()))
+    control, value = design.contrast
+    treated = design.treatment == value
+    (untreated,) = nested_scores(design, [Levels((control,), value)], design.folds(folds, seed))
+    pull = treated * design.outcome - untreated.values
+    effect = pull.mean() / treated.mean()
+    return untreated._replace(values=effect + (pull - effect * treated) / treated.mean())
 
 
 def _probabilities(

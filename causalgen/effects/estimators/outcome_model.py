@@ -85,6 +85,14 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         self.intercept_, self.coef_ = float(solution[0]), solution[1:]
         return self
 
+    def fit_moments(self, gram: Array, moments: Array) -> "OutcomeModel":
+        """Fit a given penalty without bounds, on the `second_moments` of the features and their products with the values."""
+        assert self.penalty is not None
+        self.penalty_, self.curvature_ = self.penalty, _penalised(gram.copy(), self.penalty)
+        solution = _solver(self.curvature_, singular=self.penalty == 0)(moments)
+        self.intercept_, self.coef_ = float(solution[0]), solution[1:]
+        return self
+
     def predict(self, features: Array) -> Array:
         """Mean, shape `(rows,)`, in the variable's unit."""
         index = features @ self.coef_ + self.intercept_
@@ -92,10 +100,16 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
 
     def predict_unseen(self, features: Array, seen: Array, observed: Array) -> Array:
         """Mean of new rows, kept near the means of the rows `seen` and their `observed` values, shape `(rows,)`."""
-        means, of_seen = self.predict(features), self.predict(seen)
-        if self.bounds is not None:
-            return np.clip(means, of_seen.min(), of_seen.max())
-        return within_reach(means, of_seen, observed)
+        return self.unseen(features, seen, observed)[0]
+
+    def unseen(self, features: Array, seen: Array, observed: Array) -> tuple[Array, Array]:
+        """`predict_unseen`, and the derivative of these means by the linear index, which is 0 where they were moved."""
+        free, of_seen = self.predict(features), self.predict(seen)
+        if self.bounds is None:
+            means = within_reach(free, of_seen, observed)
+        else:
+            means = np.clip(free, of_seen.min(), of_seen.max())
+        return means, np.where(means == free, self.slope(features), 0.0)
 
     def slope(self, features: Array) -> Array:
         """Derivative of the mean by the linear index, shape `(rows,)`."""
@@ -123,6 +137,26 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
         solution: Array = np.linalg.lstsq(curvature, gradient, rcond=None)[0].astype(np.float64)
         return solution[1:], np.asarray(solution[0])
 
+    def passed_on(self, gradient: Array) -> Array:
+        """Coefficients c, intercept first, by which the values of the rows fitted on move a functional of the model.
+
+        A change of one of these values moves the functional by the change, times the row's weight, times (1, features) @ c.
+        Unlike `representer`, this solves with the curvature of the fit and reads no rows.
+
+        Args:
+            gradient: Derivative of the functional by intercept and coefficients, shape `(1 + features,)`.
+        """
+        solution = _solver(self.curvature_, singular=self.penalty_ == 0)(gradient)
+        return solution if self.bounds is None else solution / self._width
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom: the summed variance of the fitted rows' means, in variances of a value given its features."""
+        penalties = np.full(len(self.curvature_), self.penalty_)
+        penalties[0] = 0.0
+        smoother = np.linalg.lstsq(self.curvature_, self.curvature_ - np.diag(penalties), rcond=None)[0]
+        return float(np.sum(smoother * smoother.T))
+
     def _newton(
         self,
         features: Array,
@@ -138,6 +172,7 @@ class OutcomeModel(RegressorMixin, BaseEstimator):
             gradient, local = self._gradient(features, share, weights, penalty, solution)
             if decrement > min(NEAR * local.sum(), before / 4):
                 curvature = _penalised(second_moments(features, local), penalty)
+                self.curvature_ = curvature
                 solve = _solver(curvature, singular=penalty == 0)
             step = solve(gradient)
             before, decrement = decrement, float(gradient @ step)  # squared distance to the minimum, in standard errors

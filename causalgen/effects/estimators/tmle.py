@@ -5,7 +5,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from .adjustment import Array, Arrays
-from .doubly_robust import DoublyRobust, RobustScores, bounded_weights, robust_scores
+from .doubly_robust import DoublyRobust, Passing, RobustScores, bounded_weights, robust_scores
 
 __all__ = ["TargetedLearning"]
 
@@ -31,7 +31,10 @@ class TargetedLearning(DoublyRobust):
         cross-validated form; Stitelman, De Gruttola and van der Laan (2012), for weights in place of a clever covariate.
     """
 
-    def _scored(self, arrays: Arrays, values: tuple[float, float], mean: Array, propensity: Array) -> RobustScores:
+    def _scored(
+        self, arrays: Arrays, values: tuple[float, float], nuisances: tuple[Array, Array], passing: Passing
+    ) -> RobustScores:
+        mean, propensity = nuisances
         low, high = self.bounds or (float(arrays.outcome.min()), float(arrays.outcome.max()))
         outcome = (arrays.outcome - low) / (high - low)
         start = np.clip((mean - low) / (high - low), EDGE, 1 - EDGE)
@@ -40,7 +43,7 @@ class TargetedLearning(DoublyRobust):
         for own, balanced, value in zip(start, balancing, values, strict=True):
             weights = arrays.weights * balanced * (arrays.treatment == value)
             targeted.append(expit(logit(own) + _shift(logit(own), outcome, weights)))
-        return robust_scores(arrays, values, low + (high - low) * np.stack(targeted), propensity)
+        return robust_scores(arrays, values, (low + (high - low) * np.stack(targeted), propensity), passing)
 
 
 def _shift(index: Array, outcome: Array, weights: Array) -> float:
