@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Literal
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
@@ -41,7 +42,7 @@ from ..graph import (
     identify_nested,
 )
 from ..graph.nested_estimand import COMPARED
-from ..graph.notation import spell_number
+from ..graph.notation import join, spell_number
 from .answer import NestedAnswer, NestedEffect, title
 from .asked_of_table import AskedOfTable
 from .cross_overlap import crossed_overlap
@@ -151,7 +152,7 @@ def _answer(
         level=level,
         seed=seed,
         note=note,
-        warnings=(*encoded.warnings, *warnings),
+        warnings=(*encoded.warnings, *warnings, *_against_graph(graph, estimand, effects)),
         columns=encoded.columns,
     )
 
@@ -279,6 +280,19 @@ def _unseen(asked: AskedOfTable) -> tuple[str, ...]:
         f"Extrapolation: {text}, so the answer comes from the fitted model and not from the data."
         for text in far
         if text
+    )
+
+
+def _against_graph(graph: CausalGraph, estimand: NestedEstimand, effects: Iterable[NestedEffect]) -> tuple[str, ...]:
+    """A warning if the natural direct effect differs from 0 where the graph has no direct path."""
+    x, y, direct = estimand.treatment, estimand.outcome, next((e for e in effects if e.name == "natural direct"), None)
+    paths = graph.networkx()
+    paths.remove_nodes_from(estimand.mediators)
+    if direct is None or direct.covers(0) or nx.has_path(paths, x, y):
+        return ()
+    return (
+        f"Against the graph: every path from '{x}' to '{y}' passes through {join(estimand.mediators)}, so the natural direct "
+        "effect is 0 by the graph, but its interval excludes 0. The graph lacks an edge, or the regressions do not fit.",
     )
 
 

@@ -66,10 +66,17 @@ def mediation_answer(findings: MediationFindings) -> str:
     first = findings.answers[0]
     identified = "identified by the graph" if first.estimand is not None else "not identified from data"
     basis = f"(from the {first.source}, {first.level:.0%} interval; {identified})"
+    limits = "; ".join(map(_short, first.warnings))
+    limits = f" Before using these numbers: {limits[0].lower()}{limits[1:]}." if limits else ""
     if first.question.estimand == "natural":
-        return _split(first, basis)
+        return _split(first, basis) + limits
     shown = [f"{effect.name} {_cell(effect)}" for effect in first.effects]
-    return f"{findings.title}: {'; '.join(shown)} {basis}."
+    return f"{findings.title}: {'; '.join(shown)} {basis}.{limits}"
+
+
+def _short(warning: str) -> str:
+    """The first clause of a warning."""
+    return warning.partition(": ")[0].partition("; ")[0].removesuffix(".")
 
 
 def _split(answer: "NestedAnswer", basis: str) -> str:

@@ -21,6 +21,7 @@ from mediation_cases import (
 
 from causalgen.errors import DataError, GraphError, NotIdentifiableError, UnknownNameError
 from causalgen.graph import CausalGraph
+from causalgen.reports.mediation import MediationFindings, mediation_answer
 
 
 def test_few_rows_that_carry_the_estimate_are_a_warning():
@@ -29,6 +30,8 @@ def test_few_rows_that_carry_the_estimate_are_a_warning():
     near = natural(MEDIATION, interacting(1_000, 1)[0], **ASK)
     assert any("Poor overlap" in text for text in far.warnings)
     assert not near.warnings
+    sentences = [mediation_answer(MediationFindings(answer.title, [answer])) for answer in (far, near)]
+    assert ["Before using these numbers: poor overlap." in sentence for sentence in sentences] == [True, False]
 
 
 @pytest.mark.parametrize(("noise", "warned"), [(2.0, False), (0.1, True)])
@@ -41,6 +44,17 @@ def test_mediators_that_the_other_treatment_hardly_has_are_a_warning(noise, warn
         warnings = " ".join(estimate(MEDIATION, table, **question).warnings)
         assert ("Poor overlap" in warnings) is warned
     assert "rows with x near 0 have m that" in warnings or not warned
+
+
+@pytest.mark.parametrize("continuous", [False, True])
+def test_a_direct_effect_without_a_direct_path_speaks_against_the_graph(continuous):
+    """y = 0.7 x + 2 m + z + e has one; without x in it there is none."""
+    missing_edge = CausalGraph("z -> {x, m, y}; x -> m -> y")
+    table = linear(1_000, 2, continuous=continuous)
+    none = table.assign(y=table["y"] - 0.7 * table["x"])
+    for data, graph, told in ((table, missing_edge, True), (none, missing_edge, False), (table, MEDIATION, False)):
+        warnings = natural(graph, data, **ASK).warnings
+        assert any("Against the graph" in text for text in warnings) is told
 
 
 @pytest.mark.parametrize("estimate", [natural, on_treated], ids=["natural", "treated"])
