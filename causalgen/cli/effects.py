@@ -163,7 +163,10 @@ def effects(
         from ..reports.effects.write import check_formats
 
         cap_threads()
-        assumed, rows, outcome = label_outcome(declare_kinds(assumed, rows, kinds(kind or ())), rows, outcome)
+        groups = cuts(by or (), assumed.nodes)
+        used = [*asked, *groups, *names(adjustment or ""), *names(instrument or ""), *names(negative_controls or "")]
+        assumed = declare_kinds(assumed, rows, kinds(kind or ()))
+        assumed, rows, outcome = label_outcome(assumed, rows, outcome, used=used)
         chosen = check_formats(names(formats)) if formats else None
         arguments: dict[str, Any] = {"simulations": simulations} if simulations else {"refute": False}
         estimators = names(methods or "") or None
@@ -179,7 +182,7 @@ def effects(
         arguments |= {} if missing == "drop" else {"missing": missing}
         arguments |= {"population": population} | {name: value for name, value in given.items() if value is not None}
         further = FurtherQuestions(
-            cuts(by or (), assumed.nodes),
+            groups,
             None if curve is None else doses(curve),
             units,
             proxies(measured or (), predicted or (), rows, fitted_on, random=labelled_at_random),

@@ -94,7 +94,8 @@ def mediation(
         from ..datasets.declared import declare_kinds
         from ..effects import label_outcome
 
-        assumed, rows, outcome = label_outcome(declare_kinds(assumed, rows, kinds(kind or ())), rows, outcome)
+        assumed = declare_kinds(assumed, rows, kinds(kind or ()))
+        assumed, rows, outcome = label_outcome(assumed, rows, outcome, used=[treatment])
         question = NestedQuestion(
             estimand.value,
             assumed.require(treatment),

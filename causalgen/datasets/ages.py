@@ -1,10 +1,15 @@
 """Columns of ages as DICOM writes them."""
 
+from typing import Any
+
 import pandas as pd
 
 from ..grammar.dicom_age import AGE, years_of
 
-__all__ = ["ages_in_years"]
+__all__ = ["ages_in_years", "not_ages"]
+
+MOSTLY = 0.5
+"""Share of ages among the different cells at which a column is one of ages, with mistakes."""
 
 
 def ages_in_years(column: pd.Series) -> pd.Series | None:
@@ -13,9 +18,31 @@ def ages_in_years(column: pd.Series) -> pd.Series | None:
     >>> ages_in_years(pd.Series(["058Y", None, "006M"])).tolist(), ages_in_years(pd.Series(["058Y", "58"]))
     ([58.0, nan, 0.5], None)
     """
-    if pd.api.types.is_numeric_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype):
+    if _other_type(column):
         return None
     present = column.dropna()
-    if not len(present) or not all(isinstance(cell, str) and AGE.fullmatch(cell.strip()) for cell in present):
+    if not len(present) or not all(map(_is_age, present)):
         return None
     return column.map(years_of, na_action="ignore").astype("float64")
+
+
+def not_ages(column: pd.Series) -> list[int]:
+    """Positions of the cells that are no such ages, in a column of mostly ages; else empty.
+
+    >>> not_ages(pd.Series(["058Y", "60", None, "006M", "007Y"])), not_ages(pd.Series(["058Y", "low", "high"]))
+    ([1], [])
+    """
+    if _other_type(column):
+        return []
+    different = list(column.dropna().unique())
+    if sum(map(_is_age, different)) <= MOSTLY * len(different):
+        return []
+    return [row for row, cell in enumerate(column) if not pd.isna(cell) and not _is_age(cell)]
+
+
+def _other_type(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype)
+
+
+def _is_age(cell: Any) -> bool:
+    return isinstance(cell, str) and AGE.fullmatch(cell.strip()) is not None

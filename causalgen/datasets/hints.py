@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "ages_note",
     "alike",
     "declare_remedy",
     "maybe_codes",
     "maybe_counts",
     "maybe_missing",
     "missing_remedy",
+    "needs_no_action",
     "sentinels",
     "warns_of_codes",
 ]
@@ -94,6 +96,20 @@ def maybe_counts(name: Hashable, labels: Sequence[Hashable]) -> str:
     )
 
 
+def ages_note(name: Hashable, example: str) -> str:
+    """Note that ages as DICOM writes them were read as years."""
+    return f"Ages of '{name}' such as {example.strip()} are read as years."
+
+
+def needs_no_action(text: str) -> bool:
+    """Whether a text is a note of `ages_note` or `maybe_codes`: how a column was read, and no doubt about an answer.
+
+    >>> needs_no_action(ages_note("age", "060Y")), needs_no_action("Few rows.")
+    (True, False)
+    """
+    return warns_of_codes(text) or re.fullmatch(r"Ages of '.*' such as \w+ are read as years\.", text) is not None
+
+
 def warns_of_codes(text: str, name: Hashable | None = None) -> bool:
     """Whether a text is the note of `maybe_codes` about a column, or about any column if none is named.
 
@@ -147,11 +163,13 @@ def alike(name: Hashable, labels: Sequence[Hashable]) -> str:
 
     >>> alike("sex", ["F", "M", "female", "male"])[:63]
     "Column 'sex' has labels that may mean the same: F and female; M"
+    >>> alike("hiv", ["HIV-", "HIV+"]), alike("score", ["<5", ">=5"])
+    ('', '')
     """
     groups: dict[str, list[str]] = defaultdict(list)
     for label in labels:
         text = str(label)
-        groups["".join(letter for letter in text.casefold() if letter.isalnum()) or text].append(text)
+        groups[_without_punctuation(text.casefold()) or text].append(text)
     stems = _abbreviated(list(groups))
     merged: dict[str, list[str]] = defaultdict(list)
     for key, texts in groups.items():
@@ -164,6 +182,12 @@ def alike(name: Hashable, labels: Sequence[Hashable]) -> str:
         f"Column '{name}' has labels that may mean the same: {'; '.join(pairs[:SHOWN])}{more}. They are treated as "
         "different: use one spelling per meaning."
     )
+
+
+def _without_punctuation(text: str) -> str:
+    """Letters, digits and the signs that carry meaning, as in 'HIV-', 'HIV+', '<5' and '>=5'."""
+    kept = "".join(letter for letter in text if letter.isalnum() or letter in "+<>≤≥")
+    return kept + "-" * text.endswith("-")
 
 
 def _abbreviated(keys: Sequence[str]) -> dict[str, str]:

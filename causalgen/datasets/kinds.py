@@ -2,9 +2,11 @@
 
 - Truth values, words, and whole numbers with at most ten different values are labels: binary with two, categorical with
   more. A pandas categorical is categorical, or ordinal if it is ordered; categories without rows are left out.
-- Two different numbers are labels as well, whole or not. Labels ascend, but of two words the negative one comes first.
+- Two different numbers are labels as well, whole or not. Labels ascend, but of two words the negative or
+  smaller one comes first.
 - All other numbers are continuous. Text that spells numbers counts as numbers.
-- Ages as DICOM writes them (058Y, 003M) are years, if every cell of the column is one.
+- Ages as DICOM writes them (058Y, 003M) are years, if every cell of the column is one; if only most are, the others
+  are faults.
 - Dates, times, complex numbers and nested values are refused, and so are words that identify the rows.
 
 Declarations override the rule. Whole numbers with more than ten but few different values might be codes
@@ -24,8 +26,8 @@ from numpy.typing import NDArray
 
 from ..errors import DataWarning, warn
 from ..graph import Variable
-from .ages import ages_in_years
-from .hints import alike, maybe_codes
+from .ages import ages_in_years, not_ages
+from .hints import ages_note, alike, maybe_codes
 from .label_order import negative_first
 
 __all__ = [
@@ -68,6 +70,11 @@ DATE = re.compile(
 )
 NO_DATES = "turn dates into a number, such as years since a day of reference, and durations into hours or days"
 SPREAD = "spread them over columns"
+AN_AGE = "an age such as 060Y, 018M or 003W"
+ONE_FORM = (
+    "write every age in this form, or as a number of years, and leave missing ones empty; if they are labels, declare the "
+    "column categorical"
+)
 
 
 @dataclass(frozen=True)
@@ -132,8 +139,7 @@ def read_values(column: pd.Series, *, kind: str | None = None, labels: Sequence[
     column = _dense(column)
     if labels is None and kind in (None, "continuous") and (years := ages_in_years(column)) is not None:
         read = read_values(years, kind="continuous")
-        note = f"Ages of '{column.name}' such as {column.dropna().iloc[0]} are read as years."
-        return replace(read, notes=(*read.notes, note), unit="years")
+        return replace(read, notes=(*read.notes, ages_note(column.name, column.dropna().iloc[0])), unit="years")
     if labels is None and isinstance(column.dtype, pd.CategoricalDtype):
         column = _without_unused(column)
     nothing = np.full(len(column), np.nan)
@@ -141,6 +147,8 @@ def read_values(column: pd.Series, *, kind: str | None = None, labels: Sequence[
     fault = refused(column)
     if fault is None and missing.all():
         fault = ReadingFault("missing values only", "values")
+    if fault is None and labels is None and kind in (None, "continuous") and (rows := not_ages(column)):
+        fault = ReadingFault(repr(plain(column.iloc[rows[0]])), AN_AGE, ONE_FORM, tuple(rows))
     if fault is not None:
         return Reading(None, None, nothing, missing, (fault,))
     exact = _exact(column[~missing])

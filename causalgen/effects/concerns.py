@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
-from ..datasets.hints import warns_of_codes
+from ..datasets.hints import needs_no_action
 from ..graph.notation import spell_number
 
 if TYPE_CHECKING:
@@ -154,13 +154,13 @@ def report_checks(report: "EffectReport") -> tuple[Check, ...]:
 def _folded(warnings: Iterable[str]) -> list[Check]:
     """One check for each warning; warnings that differ only in names and numbers count once.
 
-    A note that whole numbers were read as quantities does not count: most are ages, years or counts.
+    Notes on how a column was read do not count.
 
     >>> [check.about for check in _folded(["Column 'a' holds nothing.", "Column 'b' holds nothing.", "Few rows."])]
     ["Column 'a' holds nothing, and 1 more like it", 'Few rows']
     """
     kinds: dict[str, list[str]] = {}
-    for text in (text for text in warnings if not warns_of_codes(text)):
+    for text in (text for text in warnings if not needs_no_action(text)):
         kinds.setdefault(_form(text), []).append(text)
     more = [f", and {len(texts) - 1} more like it" * (len(texts) > 1) for texts in kinds.values()]
     return [

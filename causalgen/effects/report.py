@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from ..datasets.hints import warns_of_codes
+from ..datasets.hints import needs_no_action
 from ..datasets.kinds import columns_line
 from ..grammar.populations import ESTIMANDS
 from ..graph import Estimand, Variable
@@ -367,7 +367,7 @@ class EffectReport:
         silent = sum(not row.informative for row in self.refutations)
         counted = f"{silent} of {len(self.refutations)} refutations"
         rows += [f"  {counted} are not informative: they do not reject the naive estimate either"] * bool(silent)
-        rows += [f"  {'note' if warns_of_codes(text) else 'warning'}: {text}" for text in self.warnings]
+        rows += [f"  {'note' if needs_no_action(text) else 'warning'}: {text}" for text in self.warnings]
         return "\n".join(rows + [f"  {text}" for text in (() if doubt is None else doubt.summary[1:])])
 
     def __str__(self) -> str:

@@ -8,6 +8,9 @@ from ..graph import CausalGraph, Variable
 
 __all__ = ["OutcomeLabels", "find_outcome_labels", "label_splits"]
 
+SHOWN = 3
+"""Up to this many labels stand for "has none of them" by name, so that a reader sees what they are."""
+
 
 @dataclass(frozen=True)
 class OutcomeLabels:
@@ -52,8 +55,10 @@ def find_outcome_labels(graph: CausalGraph, outcome: str) -> OutcomeLabels | Non
     codes = frozenset(variable.encode_all(asked))
     if len(codes) == len(variable.labels or ()):
         raise DataError(f"Expected some labels of '{name}' in '{outcome}'; got all of them. Leave one out.")
-    others = [str(label) for code, label in enumerate(variable.labels or ()) if code not in codes]
-    return OutcomeLabels(name, codes, (others[0] if len(others) == 1 else f"not {words}", words))
+    labels = list(enumerate(map(str, variable.labels or ())))
+    has, others = ([label for code, label in labels if (code in codes) is wanted] for wanted in (True, False))
+    asked_for = " or ".join(has)
+    return OutcomeLabels(name, codes, (f"not {asked_for}" if len(others) > SHOWN else " or ".join(others), asked_for))
 
 
 def label_splits(text: str) -> Iterator[tuple[str, str]]:

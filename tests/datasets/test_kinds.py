@@ -55,6 +55,17 @@ CASES = {
     "an arm and its control": Case(cycle("control", "aspirin"), "binary", ("control", "aspirin")),
     "a word and its negation": Case(cycle("treated", "untreated"), "binary", ("untreated", "treated")),
     "something and none": Case(cycle("glasses", "no glasses"), "binary", ("no glasses", "glasses")),
+    "words with a common end": Case(cycle("high dose", "low dose"), "binary", ("low dose", "high dose")),
+    "words with a common start": Case(
+        cycle("Kontrast mit", "Kontrast ohne"), "binary", ("Kontrast ohne", "Kontrast mit")
+    ),
+    "signs": Case(cycle("HIV+", "HIV-"), "binary", ("HIV-", "HIV+")),
+    "times": Case(cycle("Post", "Pre"), "binary", ("Pre", "Post")),
+    "bounds": Case(cycle(">5", "≤5"), "binary", ("≤5", ">5")),
+    "numbers in words": Case(cycle("level 10", "level 2 "), "binary", ("level 2", "level 10")),
+    "decimal commas in words": Case(cycle("10,5 mg", "2,5 mg"), "binary", ("2,5 mg", "10,5 mg")),
+    "digits that are no numbers": Case(cycle("x³", "x²"), "binary", ("x²", "x³")),
+    "no in Polish": Case(cycle("tak", "nie"), "binary", ("nie", "tak")),
     "no opposites": Case(cycle("male", "female"), "binary", ("female", "male")),
     "categories in their order": Case(categories("ja", "nein"), "binary", ("ja", "nein")),
     "clinics": Case(cycle(*range(8)), "categorical", tuple(range(8))),

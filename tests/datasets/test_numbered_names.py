@@ -11,7 +11,7 @@ from causalgen.datasets import load_table
 from causalgen.datasets.declared import type_column
 from causalgen.datasets.kinds import read_values
 from causalgen.datasets.table import DataFaultsError, describe_columns
-from causalgen.errors import DataWarning
+from causalgen.errors import DataError, DataWarning
 from causalgen.graph import Variable
 
 ROWS = 12
@@ -111,9 +111,18 @@ def test_a_table_of_ages_is_one_of_years() -> None:
 
 
 @pytest.mark.parametrize("other", ["58", "58Y", "058y", "0058Y", "unknown"])
-def test_a_column_with_anything_else_is_left_alone(other: str) -> None:
-    column = pd.Series([*(["058Y", "003M"] * 20), other], name="age")
-    assert type_column(Variable("age"), column).variable.labels == tuple(sorted({"058Y", "003M", other}))
+@pytest.mark.parametrize("kind", [None, "continuous"])
+def test_anything_else_among_ages_is_a_fault(other: str, kind: str | None) -> None:
+    column = pd.Series(["058Y", None, "003M"] * 20 + [other, "010W"], name="age")
+    found = rf"an age such as 060Y.* in every row of column 'age'; got '{other}' in row 60\. Write every age"
+    with pytest.raises(DataError, match=found):
+        type_column(Variable("age", kind), column)  # type: ignore[arg-type]
+    labels = read_values(column, kind="categorical").labels
+    assert labels == tuple(sorted({"058Y", "003M", "010W", other}))
+
+
+def test_words_with_one_that_looks_like_an_age_are_labels() -> None:
+    assert read_values(pd.Series(["101D", "east", "west"] * 5, name="ward")).labels == ("101D", "east", "west")
 
 
 def test_declared_labels_stay_labels() -> None:

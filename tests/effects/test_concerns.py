@@ -315,3 +315,10 @@ def test_methods_and_truth_are_compared(others: list, truth: float | None, words
     assert report.others[-1 if truth is None else -2].kind == "naive"
     assert report.recommended.startswith("Recommended of" if others else "Estimated by")
     assert report.to_frame()["source"][0] == "doubly robust"
+
+
+def test_how_a_column_was_read_is_no_concern() -> None:
+    table = drawn(np.random.default_rng(0)).assign(z=lambda frame: [f"{int(50 + 9 * z):03d}Y" for z in frame["z"]])
+    report = estimate_effect(EDGES, table, treatment="t", outcome="y", contrast=(0, 1), **QUICK)
+    assert re.search("note: Ages of 'z' such as .* are read as years", str(report))
+    assert "No concern" in report.describe()

@@ -48,7 +48,8 @@ def test_a_label_is_the_column_recoded_by_hand(labels: list[Any], words: str, gr
     by_hand.loc[: holes - 1, "y"] = np.nan
     wanted = estimate_effect("age -> {drug, y}; drug -> y", by_hand, outcome="y", **ASKED)
     assert [str(estimate) for estimate in found.estimates] == [str(estimate) for estimate in wanted.estimates]
-    assert found.outcome_unit == f"probability of {words}"
+    shown = [str(label) for grade, label in enumerate(labels) if grade in grades]
+    assert found.outcome_unit == f"probability of {' or '.join(shown).replace('40.0', '40')}"
     assert examine(graph, table, found) is not None
 
 
@@ -82,6 +83,23 @@ def test_a_curve_of_a_probability_stays_between_0_and_1(missing: Any, monkeypatc
 
 
 @pytest.mark.parametrize(
+    ("words", "absent", "present"),
+    [
+        ("severe", "k.A. or mild or none", "severe"),  # an undeclared word for a missing value does not hide
+        ("severe, mild", "k.A. or none", "mild or severe"),
+        ("none,k.A.,mild", "severe", "k.A. or mild or none"),
+    ],
+)
+def test_both_sides_are_named_by_their_labels(words: str, absent: str, present: str) -> None:
+    frame = made(["none", "mild", "severe", "k.A."], name="pain")
+    graph, table, _ = label_outcome("age -> {drug, pain}; drug -> pain", frame, f"pain={words}")
+    assert graph["pain"].labels == (absent, present)
+    assert set(table["pain"]) == {absent, present}
+    many = pd.DataFrame({"drug": [0, 1] * 5, "digit": range(10)})
+    assert label_outcome("drug -> digit", many, "digit=3")[0]["digit"].labels == ("not 3", "3")
+
+
+@pytest.mark.parametrize(
     ("outcome", "error", "words"),
     [
         ("pian=mild", UnknownNameError, "pian=mild"),
@@ -93,5 +111,14 @@ def test_a_curve_of_a_probability_stays_between_0_and_1(missing: Any, monkeypatc
 def test_what_is_no_label_is_refused(outcome: str, error: type[Exception], words: str) -> None:
     frame = made(["none", "mild", "severe", "worst"], name="pain")
     with pytest.raises(error, match=words):
-        label_outcome("age -> {drug, pain}; drug -> pain", frame, outcome)
+        label_outcome("age -> {drug, pain}; drug -> pain -> after", frame, outcome)
     assert label_outcome("age -> {drug, pain}; drug -> pain", frame, "pain")[2] == "pain"
+
+
+@pytest.mark.parametrize("used", [["after"], ["drug", "after"]])
+def test_a_column_after_the_outcome_is_refused_by_name(used: list[str]) -> None:
+    frame = made(["none", "mild", "severe", "worst"], name="pain")
+    graph = "age -> {drug, pain}; drug -> pain -> after"
+    with pytest.raises(DataError, match="'pain' does not act on in the graph; got 'after', which comes after"):
+        label_outcome(graph, frame, "pain=mild", used=used)
+    assert label_outcome(graph, frame, "pain=mild", used=["drug", "ward"])[2] == "pain"
