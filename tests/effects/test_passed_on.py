@@ -17,8 +17,6 @@ from causalgen.effects.estimators.passed_on import FittedFold, NestedFit, passed
 from causalgen.effects.identification import adjusted_estimand
 from causalgen.effects.quiet import quiet_dowhy
 from causalgen.effects.table import CLUSTER, WEIGHTS
-from causalgen.graph import CausalGraph
-from causalgen.mediation import NestedQuestion, estimate_nested
 
 Array = NDArray[np.float64]
 ROWS = 150
@@ -140,24 +138,3 @@ def test_a_standard_error_is_the_deviation_over_whole_tables(population: str) ->
             found.append(estimator.found)
     effects, errors = np.array([(one.effect, one.standard_error) for one in found]).T
     assert (effects / errors).std() == pytest.approx(1, abs=0.1)
-
-
-def mediated(seed: int, rows: int = 400) -> pd.DataFrame:
-    """x -> {t, m, y}; t -> m; {t, m} -> y: direct effect 0.5, indirect effect 1; the effect on the treated is 1.5."""
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=rows)
-    t = (rng.random(rows) < expit(x)).astype(int)
-    m = x + t + rng.normal(size=rows)
-    return pd.DataFrame({"x": x, "t": t, "m": m, "y": x + m + 0.5 * t + rng.normal(size=rows)})
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("estimand", "effect", "truth"), [("natural", "total indirect", 1.0), ("treated", "", 1.5)])
-def test_the_interval_of_a_nested_effect_is_as_wide_as_its_deviation(estimand: str, effect: str, truth: float) -> None:
-    """Without what is passed on, the deviation of the indirect effect is more than 1.2 standard errors."""
-    graph = CausalGraph("x -> {t, m, y}; t -> m; {t, m} -> y")
-    question = NestedQuestion(estimand, "t", "y", (0, 1), ["m"] if effect else None)
-    answers = [estimate_nested(graph, mediated(seed), question, seed=seed) for seed in range(150)]
-    found = [answer[effect] if effect else answer.effects[0] for answer in answers]
-    errors = np.array([(one.high - one.low) / 3.92 for one in found])
-    assert (np.array([one.value - truth for one in found]) / errors).std() == pytest.approx(1, abs=0.1)
