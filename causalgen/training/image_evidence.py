@@ -27,14 +27,14 @@ from ..scm.tempering import FittedTemperature, Heat, Kind, Known, Tempering
 from ..scm.values import as_values
 from ..scm.weighted_draws import WeightedDraws
 
-__all__ = ["FEWEST", "UNITS", "calibrate_evidence"]
+__all__ = ["FEWEST", "calibrate_evidence"]
 
 TEMPERATURES = tuple(2 ** (power / 2) for power in range(13))
 """Temperatures that are compared, 1 to 64."""
 LEVELS = (0.8, 0.9, 0.95)
 """Levels of the intervals that are scored."""
-UNITS = 200
-"""Default number of validation units."""
+UNITS, COMPLETIONS = 200, 400
+"""Default maximum numbers of validation units, and of units times the ways in which their attributes are left out."""
 SLIP = 0.01
 """Share of labels that is taken to be wrong by chance, so that one unit cannot decide a mean of log probabilities."""
 FEWEST = 40
@@ -61,7 +61,7 @@ def calibrate_evidence(
     scm: StructuralCausalModel,
     data: Dataset,
     *,
-    units: int = UNITS,
+    units: int | None = None,
     seed: int = 0,
     bars: Progress | None = None,
 ) -> Tempering | None:
@@ -74,7 +74,8 @@ def calibrate_evidence(
     Args:
         scm: A fitted model.
         data: Its data; complete rows of the validation split are used.
-        units: Maximum number of these rows, at least 40; one half fits, the other half checks.
+        units: Maximum number of these rows, at least 40; one half fits, the other half checks. None for 40 to 200 rows: the
+            fewer, the more attributes the images inform, since the cost grows with both.
         seed: Seed of the choice of rows and of the draws.
         bars: Rich progress bars.
 
@@ -87,7 +88,7 @@ def calibrate_evidence(
         NotFittedError: A mechanism is not fitted.
         PrivacyError: The model was trained with differential privacy, which does not cover validation rows.
     """
-    if units < FEWEST:
+    if units is not None and units < FEWEST:
         raise ValueError(f"Expected at least {FEWEST} units to fit temperatures on; got {units}.")
     require_fitted(scm)
     scm.eval()
@@ -100,8 +101,9 @@ def calibrate_evidence(
             "Expected a model without a privacy guarantee to calibrate the evidence of its images; got one that was trained "
             "with differential privacy, which does not cover validation rows. Leave its evidence as it is."
         )
+    most = min(UNITS, max(FEWEST, COMPLETIONS // len(patterns))) if units is None else units
     with seeded(seed, scm.like.device):
-        order = torch.randperm(len(data.split["validation"]))[:units].numpy()
+        order = torch.randperm(len(data.split["validation"]))[:most].numpy()
         rows = data.split["validation"][order]
         fits = _halves(data.groups(rows)).to(scm.like.device)
         if len(rows) < FEWEST or min(int(fits.sum()), int((~fits).sum())) < FEWEST // 4:
