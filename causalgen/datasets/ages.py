@@ -8,6 +8,8 @@ from ..grammar.dicom_age import AGE, years_of
 
 __all__ = ["ages_in_years", "not_ages"]
 
+MOST_AGES = 10_000
+"""More different cells than ages have forms, such as row names, need not be looked at one by one."""
 MOSTLY = 0.5
 """Share of ages among the different cells at which a column is one of ages, with mistakes."""
 
@@ -34,8 +36,8 @@ def not_ages(column: pd.Series) -> list[int]:
     """
     if _other_type(column):
         return []
-    different = list(column.dropna().unique())
-    if sum(map(_is_age, different)) <= MOSTLY * len(different):
+    different = column.dropna().drop_duplicates()
+    if len(different) > MOST_AGES or sum(map(_is_age, different)) <= MOSTLY * len(different):
         return []
     return [row for row, cell in enumerate(column) if not pd.isna(cell) and not _is_age(cell)]
 

@@ -1,16 +1,18 @@
 """Tables of the report: metrics by query, and summaries of data and run."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ..graph import CausalGraph
-from ..scm.tempering import FittedTemperature, Tempering
 from .content import DataSummary, MechanismSummary
 from .folder import Group, Row, Table
 from .style import in_brackets, number, with_interval
 from .words import ABDUCTION
+
+if TYPE_CHECKING:
+    from ..scm.tempering import FittedTemperature, Tempering
 
 __all__ = [
     "attribute_table",
@@ -110,7 +112,7 @@ def mechanism_table(mechanisms: Iterable[MechanismSummary], file: str = "") -> T
     return Table("Mechanisms", header, [Group(rows)], file)
 
 
-def evidence_table(tempering: Tempering, file: str = "") -> Table:
+def evidence_table(tempering: "Tempering", file: str = "") -> Table:
     """List the temperatures of image evidence, with what they do on the units that checked them."""
     titles = {
         "continuous": "Numbers: share of 95 % intervals that hold the true value (mean length in standard deviations)",
@@ -122,7 +124,7 @@ def evidence_table(tempering: Tempering, file: str = "") -> Table:
     return Table(f"Evidence of images, on {tempering.checked_on:,} validation units", header, groups, file)
 
 
-def _evidence_row(fit: FittedTemperature) -> Row:
+def _evidence_row(fit: "FittedTemperature") -> Row:
     before, after = (f"{held:.0%} ({number(sure)})" for held, sure in zip(fit.held, fit.sure))
     kept = fit.temperature == fit.proposed
     note = "" if kept else f"1/{fit.proposed:.2g} was best on the fitting units and not better than 1 on these."

@@ -153,7 +153,7 @@ def by_estimation(table: pd.DataFrame) -> Variable:
 
 
 def by_discovery(table: pd.DataFrame) -> Variable:
-    return read_columns(table[["a", "b", "c"]]).variables[0]
+    return read_columns(table, columns=["a", "b", "c"]).variables[0]
 
 
 def by_load_table(table: pd.DataFrame) -> Variable:
